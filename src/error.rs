@@ -1,0 +1,125 @@
+//! The one error type: every variant reads as a sentence that says what was wrong and what to do.
+
+use std::path::PathBuf;
+
+/// What went wrong, for whom it concerns, and the way out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The model file is not there.
+    #[error("the model file {path:?} does not exist; check the path")]
+    ModelNotFound {
+        /// The path that was asked for.
+        path: PathBuf,
+    },
+    /// The model file, or a file that it needs, cannot be read.
+    #[error("cannot read {path:?}: {why}")]
+    ModelUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// The reason, and what to do.
+        why: String,
+    },
+    /// The bytes are not an ONNX model, or a damaged one.
+    #[error("not a usable ONNX file: {why}")]
+    ModelDamaged {
+        /// What was found, where, and what to do.
+        why: String,
+    },
+    /// A sound ONNX file that cannot be explained as it is.
+    #[error("the model cannot be explained: {why}")]
+    ModelUnusable {
+        /// What is missing or not supported, with names, and what to do.
+        why: String,
+    },
+    /// Operators between the layer and the score have no gradient rule.
+    #[error("no gradient rule for {}; choose a deeper target-layer, behind these operators", list_ops(.ops))]
+    Unsupported {
+        /// `(operator, node)` of each.
+        ops: Vec<(String, String)>,
+    },
+    /// The target layer is missing or cannot be explained.
+    #[error("target-layer {asked:?} {why}; usable layers: {}", list(.usable))]
+    Layer {
+        /// What was asked for, `auto` if nothing was.
+        asked: String,
+        /// Why it cannot be.
+        why: String,
+        /// Tensors that would do, deepest first.
+        usable: Vec<String>,
+    },
+    /// The class to explain does not exist.
+    #[error("target-class {asked:?}: {why}")]
+    Target {
+        /// What was asked for.
+        asked: String,
+        /// Why it cannot be, with the range.
+        why: String,
+    },
+    /// The file of class names cannot be used.
+    #[error("labels file {path:?}: {why}")]
+    Labels {
+        /// The file.
+        path: PathBuf,
+        /// The reason, and what to do.
+        why: String,
+    },
+    /// An option has a value that cannot be used.
+    #[error("{name}={value}: {why}")]
+    Setting {
+        /// The option, spelt as the element's property.
+        name: &'static str,
+        /// What was given.
+        value: String,
+        /// Why it cannot be, and what can.
+        why: String,
+    },
+    /// ONNX Runtime's library could not be loaded.
+    #[error(
+        "ONNX Runtime could not be loaded ({why}); run `make runtime` or `pip install onnxruntime`, \
+         then name its libonnxruntime.so in the property runtime-library or in ORT_DYLIB_PATH"
+    )]
+    Runtime {
+        /// Each path that was tried, with its reason.
+        why: String,
+    },
+    /// ONNX Runtime refused the model.
+    #[error("ONNX Runtime refuses the model: {why}")]
+    Session {
+        /// The runtime's own words.
+        why: String,
+    },
+    /// A run of the model failed.
+    #[error("the model failed on this frame: {why}")]
+    Inference {
+        /// The runtime's own words, or what was wrong with what came back.
+        why: String,
+    },
+    /// The run was stopped from outside (flush, stop, time limit).
+    #[error("the run was interrupted")]
+    Interrupted,
+    /// The explained model failed its own check.
+    #[error("self-check failed: {why}")]
+    SelfCheck {
+        /// Figures and the place.
+        why: String,
+    },
+    /// A video frame whose planes do not fit its format and size.
+    #[error("bad video frame: {why}")]
+    Frame {
+        /// What does not fit.
+        why: String,
+    },
+}
+
+/// Result with [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+fn list_ops(ops: &[(String, String)]) -> String {
+    let words: Vec<_> = ops.iter().map(|(op, node)| format!("{op} (node {node:?})")).collect();
+    list(&words)
+}
+
+fn list(words: &[String]) -> String {
+    if words.is_empty() { "none".into() } else { words.join(", ") }
+}

@@ -1,0 +1,15 @@
+//! Grad-CAM on live video from plain ONNX models: the library behind the GStreamer element and the `gradcam` tool.
+
+#![forbid(unsafe_code)]
+
+pub mod cam;
+pub mod engine;
+pub mod error;
+pub mod explain;
+pub mod frame;
+pub mod prep;
+pub mod render;
+
+pub use cam::{Method, Target};
+pub use error::{Error, Result};
+pub use explain::{ClassMap, Explainer, Explanation, ModelInfo, Options};
