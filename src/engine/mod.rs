@@ -54,17 +54,30 @@ pub struct Interrupter;
 
 impl Interrupter {
     /// Ends the run in progress (its caller gets [`crate::Error::Interrupted`]); no effect when none runs.
-    pub fn interrupt(&self) { todo!() }
+    pub fn interrupt(&self) {
+        todo!()
+    }
 }
 
 impl Engine {
     /// A session from the bytes of a self-contained model.
-    pub fn new(model: &[u8], config: &Config) -> Result<Engine> { let _ = (model, config); todo!() }
+    pub fn new(model: &[u8], config: &Config) -> Result<Engine> {
+        let _ = (model, config);
+        todo!()
+    }
     /// Runs; returns the outputs asked for, in that order.
-    pub fn run(&mut self, inputs: &[(&str, Input)], outputs: &[&str]) -> Result<Vec<Output>> { let _ = (inputs, outputs); todo!() }
+    pub fn run(&mut self, inputs: &[(&str, Input)], outputs: &[&str]) -> Result<Vec<Output>> {
+        let _ = (inputs, outputs);
+        todo!()
+    }
     /// For stopping a run.
-    pub fn interrupter(&self) -> Interrupter { todo!() }
+    pub fn interrupter(&self) -> Interrupter {
+        todo!()
+    }
 }
 
 /// The version string of the loaded runtime, and the file it came from; loads it if need be.
-pub fn runtime(library: Option<&std::path::Path>) -> Result<(String, PathBuf)> { let _ = library; todo!() }
+pub fn runtime(library: Option<&std::path::Path>) -> Result<(String, PathBuf)> {
+    let _ = library;
+    todo!()
+}
