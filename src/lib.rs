@@ -2,11 +2,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod autodiff;
 pub mod cam;
 pub mod engine;
 pub mod error;
 pub mod explain;
 pub mod frame;
+pub mod onnx;
 pub mod prep;
 pub mod render;
 
