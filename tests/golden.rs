@@ -33,7 +33,8 @@ fn open(method: Method, layer: Option<&str>) -> Explainer {
 fn picture(path: &Path) -> ArrayD<f32> {
     let rgb = image::open(path).expect("a PNG").to_rgb8();
     let (w, h) = (rgb.width() as usize, rgb.height() as usize);
-    Array4::from_shape_fn((1, 3, h, w), |(_, c, y, x)| (f32::from(rgb.as_raw()[(y * w + x) * 3 + c]) - 127.0) / 128.0).into_dyn()
+    Array4::from_shape_fn((1, 3, h, w), |(_, c, y, x)| (f32::from(rgb.as_raw()[(y * w + x) * 3 + c]) - 127.0) / 128.0)
+        .into_dyn()
 }
 
 fn cosine<'a>(a: impl IntoIterator<Item = &'a f32>, b: impl IntoIterator<Item = &'a f32>) -> f64 {
@@ -72,8 +73,7 @@ fn maps_equal_float64_autograd() {
             let input = picture(&folder.join(image["png"].as_str().expect("a name")));
             for cam in image["cam"].as_array().expect("cams").iter().filter(|c| c["onnx_tensor"] == layer) {
                 let class = cam["class"].as_u64().expect("a class") as usize;
-                let map: Vec<f32> =
-                    cam["map"].as_array().expect("a map").iter().flat_map(flat).collect();
+                let map: Vec<f32> = cam["map"].as_array().expect("a map").iter().flat_map(flat).collect();
                 let seen = explainer.explain_tensor(input.view(), &[Target::Class(class)], NOWHERE).expect("it runs");
                 let ours = &seen.maps[0].map;
                 grid = ours.ncols();
@@ -83,7 +83,10 @@ fn maps_equal_float64_autograd() {
                 largest = largest.max(f64::from(off / max));
             }
         }
-        println!("{layer} ({grid}x{grid}): cosine >= {worst:.8}, largest difference {largest:.1e} of the maximum; {}", explainer.info().self_check.as_deref().unwrap_or(""));
+        println!(
+            "{layer} ({grid}x{grid}): cosine >= {worst:.8}, largest difference {largest:.1e} of the maximum; {}",
+            explainer.info().self_check.as_deref().unwrap_or("")
+        );
         if grid == 7 {
             assert!(worst >= 0.99999 && largest <= 1e-3, "{layer}: cosine {worst}, difference {largest}");
         } else {
@@ -101,7 +104,8 @@ fn flat(value: &Value) -> Vec<f32> {
 
 #[test]
 fn cam_is_gradcam_on_a_pooled_linear_head() {
-    let noise = ArrayD::from_shape_fn(vec![1, 3, 224, 224], |i| ((i[1] * 7 + i[2] * 3 + i[3] * 5) % 23) as f32 / 11.5 - 1.0);
+    let noise =
+        ArrayD::from_shape_fn(vec![1, 3, 224, 224], |i| ((i[1] * 7 + i[2] * 3 + i[3] * 5) % 23) as f32 / 11.5 - 1.0);
     let targets = [Target::Rank(0), Target::Rank(1), Target::Class(281), Target::Class(967)];
     let run = |method| open(method, None).explain_tensor(noise.view(), &targets, NOWHERE).expect("it runs").maps;
     for (a, b) in run(Method::GradCam).iter().zip(&run(Method::Cam)) {
@@ -114,7 +118,8 @@ fn cam_is_gradcam_on_a_pooled_linear_head() {
 
 #[test]
 fn outputs_equal_the_original_to_the_bit() {
-    let noise = ArrayD::from_shape_fn(vec![1, 3, 224, 224], |i| ((i[1] * 5 + i[2] * 11 + i[3] * 3) % 29) as f32 / 14.5 - 1.0);
+    let noise =
+        ArrayD::from_shape_fn(vec![1, 3, 224, 224], |i| ((i[1] * 5 + i[2] * 11 + i[3] * 3) % 29) as f32 / 14.5 - 1.0);
     for layer in [None, Some("b10_add")] {
         let mut explainer = open(Method::GradCam, layer);
         let plain = explainer.original_outputs(noise.view()).expect("the original runs");
@@ -122,7 +127,10 @@ fn outputs_equal_the_original_to_the_bit() {
         for ((name, a), (_, b)) in plain.iter().zip(&ours) {
             let same = a.iter().zip(b).filter(|(x, y)| x.to_bits() == y.to_bits()).count();
             let worst = a.iter().zip(b).fold(0.0f32, |m, (x, y)| m.max((x - y).abs() / x.abs().max(1.0)));
-            println!("{layer:?} {name}: {same} of {} values equal to the bit, largest relative difference {worst:.1e}", a.len());
+            println!(
+                "{layer:?} {name}: {same} of {} values equal to the bit, largest relative difference {worst:.1e}",
+                a.len()
+            );
             assert!(worst <= 1e-6, "{layer:?} {name}: {worst}");
         }
     }
