@@ -8,6 +8,7 @@ pub mod engine;
 pub mod error;
 pub mod explain;
 pub mod frame;
+pub mod labels;
 pub mod onnx;
 pub mod prep;
 pub mod render;
