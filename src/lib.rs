@@ -9,6 +9,7 @@ pub mod explain;
 pub mod frame;
 pub mod prep;
 pub mod render;
+pub mod worker;
 
 pub use cam::{Method, Target};
 pub use error::{Error, Result};
