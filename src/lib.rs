@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 pub mod cam;
+#[cfg(feature = "plugin")]
+pub mod element;
 pub mod engine;
 pub mod error;
 pub mod explain;
@@ -12,5 +14,7 @@ pub mod render;
 pub mod worker;
 
 pub use cam::{Method, Target};
+#[cfg(feature = "plugin")]
+pub use element::plugin_register_static;
 pub use error::{Error, Result};
 pub use explain::{ClassMap, Explainer, Explanation, ModelInfo, Options};
