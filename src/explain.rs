@@ -38,8 +38,15 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            method: Method::GradCam, target_layer: None, score_output: None, prep: Overrides::default(), input_size: None,
-            labels_file: None, runtime_library: None, threads: 0, self_check: true,
+            method: Method::GradCam,
+            target_layer: None,
+            score_output: None,
+            prep: Overrides::default(),
+            input_size: None,
+            labels_file: None,
+            runtime_library: None,
+            threads: 0,
+            self_check: true,
         }
     }
 }
@@ -103,23 +110,54 @@ pub struct Explainer;
 
 impl Explainer {
     /// Reads, checks, probes, lowers, self-checks.
-    pub fn open(model: &Path, options: &Options) -> Result<Explainer> { let _ = (model, options); todo!() }
+    pub fn open(model: &Path, options: &Options) -> Result<Explainer> {
+        let _ = (model, options);
+        todo!()
+    }
     /// What was resolved.
-    pub fn info(&self) -> &ModelInfo { todo!() }
+    pub fn info(&self) -> &ModelInfo {
+        todo!()
+    }
     /// "" = best class; else a comma list of indices and label names.
-    pub fn targets(&self, text: &str) -> Result<Vec<Target>> { let _ = text; todo!() }
+    pub fn targets(&self, text: &str) -> Result<Vec<Target>> {
+        let _ = text;
+        todo!()
+    }
     /// Explains a frame. `Err(Inference)` when scores or maps are not finite.
-    pub fn explain(&mut self, frame: &Frame, targets: &[Target]) -> Result<Explanation> { let _ = (frame, targets); todo!() }
+    pub fn explain(&mut self, frame: &Frame, targets: &[Target]) -> Result<Explanation> {
+        let _ = (frame, targets);
+        todo!()
+    }
     /// First half of [`Explainer::explain`]: preprocessing only, into a buffer of [`Explainer::input_len`] floats.
-    pub fn prepare(&mut self, frame: &Frame, input: &mut [f32]) -> Result<Region> { let _ = (frame, input); todo!() }
+    pub fn prepare(&mut self, frame: &Frame, input: &mut [f32]) -> Result<Region> {
+        let _ = (frame, input);
+        todo!()
+    }
     /// Second half: runs the model on a prepared input (the model's own layout).
-    pub fn explain_tensor(&mut self, input: ArrayViewD<f32>, targets: &[Target], region: Region) -> Result<Explanation> { let _ = (input, targets, region); todo!() }
+    pub fn explain_tensor(
+        &mut self,
+        input: ArrayViewD<f32>,
+        targets: &[Target],
+        region: Region,
+    ) -> Result<Explanation> {
+        let _ = (input, targets, region);
+        todo!()
+    }
     /// The input's shape, e.g. [1, 3, 224, 224].
-    pub fn input_shape(&self) -> &[usize] { todo!() }
+    pub fn input_shape(&self) -> &[usize] {
+        todo!()
+    }
     /// For stopping a run from another thread.
-    pub fn interrupter(&self) -> Interrupter { todo!() }
+    pub fn interrupter(&self) -> Interrupter {
+        todo!()
+    }
     /// The explained model, as bytes of an ONNX file.
-    pub fn explained_model(&self) -> &[u8] { todo!() }
+    pub fn explained_model(&self) -> &[u8] {
+        todo!()
+    }
     /// The original model's outputs on an input: what the explained model must equal to the bit.
-    pub fn original_outputs(&mut self, input: ArrayViewD<f32>) -> Result<Vec<(String, ArrayD<f32>)>> { let _ = input; todo!() }
+    pub fn original_outputs(&mut self, input: ArrayViewD<f32>) -> Result<Vec<(String, ArrayD<f32>)>> {
+        let _ = input;
+        todo!()
+    }
 }

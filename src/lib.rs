@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod autodiff;
 pub mod cam;
 #[cfg(feature = "plugin")]
 pub mod element;
@@ -9,6 +10,8 @@ pub mod engine;
 pub mod error;
 pub mod explain;
 pub mod frame;
+pub mod labels;
+pub mod onnx;
 pub mod prep;
 pub mod render;
 pub mod worker;

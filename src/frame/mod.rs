@@ -52,7 +52,13 @@ pub struct Region {
 
 impl<'a> Frame<'a> {
     /// A frame over borrowed planes.
-    pub fn new(format: Format, width: usize, height: usize, color: Color, planes: Vec<Plane<&'a [u8]>>) -> Result<Self> {
+    pub fn new(
+        format: Format,
+        width: usize,
+        height: usize,
+        color: Color,
+        planes: Vec<Plane<&'a [u8]>>,
+    ) -> Result<Self> {
         let _ = (format, width, height, color, planes);
         todo!("checks plane count, stride and length (last row may be short)")
     }
@@ -60,7 +66,13 @@ impl<'a> Frame<'a> {
 
 impl<'a> FrameMut<'a> {
     /// A frame over mutably borrowed planes.
-    pub fn new(format: Format, width: usize, height: usize, color: Color, planes: Vec<Plane<&'a mut [u8]>>) -> Result<Self> {
+    pub fn new(
+        format: Format,
+        width: usize,
+        height: usize,
+        color: Color,
+        planes: Vec<Plane<&'a mut [u8]>>,
+    ) -> Result<Self> {
         let _ = (format, width, height, color, planes);
         todo!()
     }

@@ -8,22 +8,40 @@ use crate::error::Result;
 /// How the numbers are scaled (property `preprocess`).
 #[allow(missing_docs)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Preprocess { #[default] Auto, Imagenet, ZeroOne, MinusOneOne, Raw }
+pub enum Preprocess {
+    #[default]
+    Auto,
+    Imagenet,
+    ZeroOne,
+    MinusOneOne,
+    Raw,
+}
 
 /// Channel order of the model's input (property `color-format`).
 #[allow(missing_docs)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ColorFormat { Rgb, Bgr, Gray }
+pub enum ColorFormat {
+    Rgb,
+    Bgr,
+    Gray,
+}
 
 /// How a frame is fitted to the model's input (property `resize-mode`).
 #[allow(missing_docs)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ResizeMode { Crop, Stretch, Letterbox }
+pub enum ResizeMode {
+    Crop,
+    Stretch,
+    Letterbox,
+}
 
 /// Order of the input tensor's axes.
 #[allow(missing_docs)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout { ChannelsFirst, ChannelsLast }
+pub enum Layout {
+    ChannelsFirst,
+    ChannelsLast,
+}
 
 /// What the user set; `None` = take it from the model.
 #[derive(Debug, Clone, Default)]
@@ -65,9 +83,14 @@ impl Spec {
     /// Overrides, else the model's metadata (`gradcam.*` keys), else `<model>.modelinfo`, else ImageNet.
     /// `channels` is 1 or 3; `model` is the file's path, if it has one.
     pub fn resolve(
-        (width, height): (usize, usize), layout: Layout, channels: usize,
-        metadata: &BTreeMap<String, String>, model: Option<&Path>, overrides: &Overrides,
+        (width, height): (usize, usize),
+        layout: Layout,
+        channels: usize,
+        metadata: &BTreeMap<String, String>,
+        model: Option<&Path>,
+        overrides: &Overrides,
     ) -> Result<Spec> {
-        let _ = (width, height, layout, channels, metadata, model, overrides); todo!()
+        let _ = (width, height, layout, channels, metadata, model, overrides);
+        todo!()
     }
 }

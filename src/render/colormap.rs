@@ -3,4 +3,12 @@
 /// Colour maps by their usual names.
 #[allow(missing_docs)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Colormap { #[default] Jet, Turbo, Viridis, Inferno, Magma, Gray }
+pub enum Colormap {
+    #[default]
+    Jet,
+    Turbo,
+    Viridis,
+    Inferno,
+    Magma,
+    Gray,
+}
