@@ -107,7 +107,8 @@ impl Worker {
 
     /// The thread round any `run`, whose call in progress `interrupt` ends: the tests' way in.
     fn start(
-        len: usize, mut run: impl FnMut(&[f32], &[Target], Region) -> Result<Explanation> + Send + 'static,
+        len: usize,
+        mut run: impl FnMut(&[f32], &[Target], Region) -> Result<Explanation> + Send + 'static,
         interrupt: impl Fn() + Send + Sync + 'static,
     ) -> Result<Worker> {
         let (wake, woken) = bounded(1);
@@ -135,7 +136,9 @@ impl Worker {
     /// Has `prepare` fill the model's input on this thread, runs the model on the worker's and waits for its answer.
     /// [`Error::Interrupted`] as soon as the [`Stopper`] is used, even if the model does not stop.
     pub fn explain(
-        &mut self, targets: &[Target], prepare: impl FnOnce(&mut [f32]) -> Result<Region>,
+        &mut self,
+        targets: &[Target],
+        prepare: impl FnOnce(&mut [f32]) -> Result<Region>,
     ) -> Result<Explanation> {
         if self.stopper.is_cancelled() {
             return Err(Error::Interrupted);

@@ -48,13 +48,15 @@ impl Video {
 
     /// Runs `f` on the frame that the buffer holds; strides and offsets are its `GstVideoMeta`'s, where it has one.
     pub(super) fn with_frame<T>(
-        &self, buffer: &mut gst::BufferRef, f: impl FnOnce(&mut FrameMut) -> Result<T>,
+        &self,
+        buffer: &mut gst::BufferRef,
+        f: impl FnOnce(&mut FrameMut) -> Result<T>,
     ) -> Result<T> {
         let meta = buffer.meta::<VideoMeta>().map(|meta| (meta.offset().to_vec(), meta.stride().to_vec()));
         let (offsets, strides) = meta.unwrap_or_else(|| (self.offsets.clone(), self.strides.clone()));
-        let mut map = buffer
-            .map_writable()
-            .map_err(|_| Error::Frame { why: "its memory cannot be mapped for writing; put a videoconvert before it".into() })?;
+        let mut map = buffer.map_writable().map_err(|_| Error::Frame {
+            why: "its memory cannot be mapped for writing; put a videoconvert before it".into(),
+        })?;
         let planes = cut(&mut map, &offsets, &strides)?;
         f(&mut FrameMut::new(self.format, self.width, self.height, self.color, planes)?)
     }
@@ -128,7 +130,8 @@ mod tests {
         gst::init().unwrap();
         let of = |format, height, colorimetry: Option<&str>| {
             let colorimetry = colorimetry.map(|c| c.parse::<gst_video::VideoColorimetry>().unwrap());
-            let info = VideoInfo::builder(format, 64, height).colorimetry_if_some(colorimetry.as_ref()).build().unwrap();
+            let info =
+                VideoInfo::builder(format, 64, height).colorimetry_if_some(colorimetry.as_ref()).build().unwrap();
             let color = color(&info);
             (color.matrix, color.range)
         };

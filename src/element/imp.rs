@@ -4,9 +4,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
-use gst::glib;
 use gst_base::prelude::*;
 use gst_base::subclass::BaseTransformMode;
 use gst_video::subclass::prelude::*;
@@ -19,9 +19,8 @@ use crate::error::{Error, Result};
 use crate::explain::Explainer;
 use crate::worker::guard;
 
-static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
-    gst::DebugCategory::new("gradcam", gst::DebugColorFlags::empty(), Some("Grad-CAM on live video"))
-});
+static CAT: LazyLock<gst::DebugCategory> =
+    LazyLock::new(|| gst::DebugCategory::new("gradcam", gst::DebugColorFlags::empty(), Some("Grad-CAM on live video")));
 
 /// What a frame needs.
 #[derive(Debug, Default)]
@@ -169,7 +168,11 @@ impl BaseTransformImpl for GradCam {
 
 impl VideoFilterImpl for GradCam {
     fn set_info(
-        &self, caps: &gst::Caps, info: &gst_video::VideoInfo, _: &gst::Caps, _: &gst_video::VideoInfo,
+        &self,
+        caps: &gst::Caps,
+        info: &gst_video::VideoInfo,
+        _: &gst::Caps,
+        _: &gst_video::VideoInfo,
     ) -> Result<(), gst::LoggableError> {
         let video = Video::new(info).ok_or_else(|| gst::loggable_error!(CAT, "cannot paint on {caps}"))?;
         lock(&self.state).video = Some(video);
@@ -184,7 +187,15 @@ impl GradCam {
         let explainer = Explainer::open(&model, &settings.options()?)?;
         let info = explainer.info().clone();
         gst::info!(CAT, imp = self, "{}: {}", model.display(), info.spec.origin);
-        gst::info!(CAT, imp = self, "score {} ({}), layer {} {:?}", info.score, info.activation, info.layer, info.layer_shape);
+        gst::info!(
+            CAT,
+            imp = self,
+            "score {} ({}), layer {} {:?}",
+            info.score,
+            info.activation,
+            info.layer,
+            info.layer_shape
+        );
         if let Some(check) = &info.self_check {
             gst::info!(CAT, imp = self, "self-check: {check}");
         }

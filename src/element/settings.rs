@@ -170,7 +170,8 @@ fn set(text: &Option<String>) -> Option<&str> {
 }
 
 fn numbers(name: &'static str, text: &str) -> Result<Vec<f32>> {
-    let numbers: Option<Vec<f32>> = text.split(',').map(|n| n.trim().parse().ok().filter(|n: &f32| n.is_finite())).collect();
+    let numbers: Option<Vec<f32>> =
+        text.split(',').map(|n| n.trim().parse().ok().filter(|n: &f32| n.is_finite())).collect();
     numbers.ok_or_else(|| Error::Setting {
         name,
         value: text.into(),
