@@ -19,35 +19,41 @@ impl DType {
     /// bool
     pub const BOOL: DType = DType(9);
 
+    const NAMES: [&'static str; 24] = [
+        "undefined",
+        "float32",
+        "uint8",
+        "int8",
+        "uint16",
+        "int16",
+        "int32",
+        "int64",
+        "string",
+        "bool",
+        "float16",
+        "float64",
+        "uint32",
+        "uint64",
+        "complex64",
+        "complex128",
+        "bfloat16",
+        "float8e4m3fn",
+        "float8e4m3fnuz",
+        "float8e5m2",
+        "float8e5m2fnuz",
+        "uint4",
+        "int4",
+        "float4e2m1",
+    ];
+
     /// ONNX's name of the type.
     pub fn name(self) -> &'static str {
-        const NAMES: [&str; 24] = [
-            "undefined",
-            "float32",
-            "uint8",
-            "int8",
-            "uint16",
-            "int16",
-            "int32",
-            "int64",
-            "string",
-            "bool",
-            "float16",
-            "float64",
-            "uint32",
-            "uint64",
-            "complex64",
-            "complex128",
-            "bfloat16",
-            "float8e4m3fn",
-            "float8e4m3fnuz",
-            "float8e5m2",
-            "float8e5m2fnuz",
-            "uint4",
-            "int4",
-            "float4e2m1",
-        ];
-        usize::try_from(self.0).ok().and_then(|i| NAMES.get(i)).copied().unwrap_or("an unknown type")
+        usize::try_from(self.0).ok().and_then(|i| Self::NAMES.get(i)).copied().unwrap_or("an unknown type")
+    }
+
+    /// The type of that name; the undefined type if there is none.
+    pub fn named(name: &str) -> DType {
+        DType(Self::NAMES.iter().position(|n| *n == name).unwrap_or(0) as i32)
     }
 
     /// Bytes of one element in `raw_data`; 0 for strings, sub-byte and unknown types.
@@ -172,7 +178,7 @@ pub(super) fn check(proto: &TensorProto) -> Result<()> {
     }
     let held = match dtype.0 {
         _ if proto.has_raw_data() && dtype.size() > 0 => {
-            if proto.raw_data().len() % dtype.size() != 0 {
+            if !proto.raw_data().len().is_multiple_of(dtype.size()) {
                 return bad(format!("has {} bytes of data, not a multiple of its type's size", proto.raw_data().len()));
             }
             proto.raw_data().len() / dtype.size()
