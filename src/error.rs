@@ -7,6 +7,12 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// No model was named, and none is installed.
+    #[error("no model to explain: set model=FILE.onnx, or run `make install`, which puts the demo model at {path:?}")]
+    NoModel {
+        /// Where the demo model would be.
+        path: PathBuf,
+    },
     /// The model file is not there.
     #[error("the model file {path:?} does not exist; check the path")]
     ModelNotFound {
