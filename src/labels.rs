@@ -190,5 +190,10 @@ fn parse_target(word: &str, labels: &[String], classes: usize) -> Result<Target>
     fail(format!("no class has this name; give a name from the labels, {range}{hint}"))
 }
 
+/// The name of a class: its label, or "class 17" where none is known.
+pub fn name(labels: &[String], class: usize) -> String {
+    labels.get(class).cloned().unwrap_or_else(|| format!("class {class}"))
+}
+
 #[cfg(test)]
 mod tests;

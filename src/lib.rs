@@ -2,12 +2,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod autodiff;
 pub mod cam;
 pub mod engine;
 pub mod error;
 pub mod explain;
 pub mod frame;
 pub mod labels;
+pub mod onnx;
 pub mod prep;
 pub mod render;
 
