@@ -1,31 +1,197 @@
 //! Frame to input tensor: view, resize, convert, normalise.
 
+use fast_image_resize::images::{CroppedImage, Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+use crate::error::{Error, Result};
+use crate::frame::format::Grid;
+use crate::frame::{Frame, Plane, Region};
+use fit::Fit;
+
+mod fit;
+mod sidecar;
 pub mod spec;
 
 pub use spec::{ColorFormat, Layout, Overrides, Preprocess, ResizeMode, Spec};
 
-use crate::error::Result;
-use crate::frame::{Frame, Region};
+/// Grey that letterboxing puts around the picture, on the 0..255 scale, before normalisation: as the detectors that
+/// made letterboxing common were trained (114 of 255).
+pub const LETTERBOX_GRAY: f32 = 114.0;
 
 /// Turns frames into the model's input.
 #[derive(Debug)]
 pub struct Preparer {
     spec: Spec,
+    resizer: Resizer,
+    /// One small picture for each grid of the format.
+    small: Vec<Image<'static>>,
+    /// A plane without padding, where the resizer cannot take it as it is.
+    tight: Vec<u8>,
+}
+
+/// One channel of the tensor: `clamp(weights * samples + add) * scale + bias`.
+struct Channel {
+    weights: [f32; 3],
+    add: f32,
+    scale: f32,
+    bias: f32,
 }
 
 impl Preparer {
     /// For one specification; buffers are kept between frames.
     pub fn new(spec: Spec) -> Self {
-        Self { spec }
+        Self { spec, resizer: Resizer::new(), small: Vec::new(), tight: Vec::new() }
     }
+
     /// What is done to a frame.
     pub fn spec(&self) -> &Spec {
         &self.spec
     }
+
     /// Writes `channels * height * width` floats in the spec's layout into `out`; returns which part of the frame
     /// the whole model input covers.
     pub fn prepare(&mut self, frame: &Frame, out: &mut [f32]) -> Result<Region> {
-        let _ = (frame, out);
-        todo!()
+        let channels = self.channels(frame);
+        let need = channels.len() * self.spec.width * self.spec.height;
+        if out.len() != need {
+            let why = format!("the tensor to fill holds {} values, the model takes {need}", out.len());
+            return Err(Error::Frame { why });
+        }
+        let fit = Fit::new(self.spec.resize_mode, (frame.width, frame.height), (self.spec.width, self.spec.height));
+        let grids = frame.format.row().grids;
+        // Grey needs luma only; it lies in the first grid.
+        let needed = if channels.iter().all(|c| c.weights[1] == 0.0 && c.weights[2] == 0.0) { 1 } else { grids.len() };
+        for (i, grid) in grids[..needed].iter().enumerate() {
+            self.resize(i, grid, frame, &fit)?;
+        }
+        self.write(&grids[..needed], &channels, &fit, out);
+        Ok(fit.region)
     }
+
+    fn channels(&self, frame: &Frame) -> Vec<Channel> {
+        let row = frame.format.row();
+        let rgb = frame.color.decode(row.space, row.depth);
+        let sources = match self.spec.color_format {
+            ColorFormat::Rgb => [0, 1, 2].map(|i| (rgb.rows[i], rgb.add[i])).to_vec(),
+            ColorFormat::Bgr => [2, 1, 0].map(|i| (rgb.rows[i], rgb.add[i])).to_vec(),
+            ColorFormat::Gray => vec![frame.color.luma(row.space, row.depth)],
+        };
+        let scaling = self.spec.mean.iter().zip(&self.spec.std);
+        sources
+            .into_iter()
+            .zip(scaling)
+            .map(|((weights, add), (mean, std))| Channel {
+                weights,
+                add,
+                scale: 1.0 / (255.0 * std),
+                bias: -mean / std,
+            })
+            .collect()
+    }
+
+    /// Brings one grid of the frame to the size of the picture in the tensor. Chroma is taken to sit amid its cell; where
+    /// it sits on the left pixel, that is off by half a pixel of the frame, which the reduction to the model's size hides.
+    fn resize(&mut self, i: usize, grid: &Grid, frame: &Frame, fit: &Fit) -> Result<()> {
+        let failed = |e: &dyn std::fmt::Display| Error::Frame {
+            why: format!("{} {}x{}: {e}", frame.format.name(), frame.width, frame.height),
+        };
+        let kind = match grid.lanes.len() {
+            1 => PixelType::U8,
+            2 => PixelType::U8x2,
+            3 => PixelType::U8x3,
+            _ => PixelType::U8x4,
+        };
+        let (width, height) = fit.size;
+        let fits =
+            |image: &Image| (image.width(), image.height(), image.pixel_type()) == (width as u32, height as u32, kind);
+        if !self.small.get(i).is_some_and(fits) {
+            self.small.truncate(i);
+            self.small.push(Image::new(width as u32, height as u32, kind));
+        }
+        let (columns, rows) = grid.cells(frame.width, frame.height);
+        let step = grid.lanes.len();
+        let plane = &frame.planes[grid.plane];
+        let (data, stride) = whole_cells(plane, columns * step, rows, step, &mut self.tight);
+        let padded = ImageRef::new((stride / step) as u32, rows as u32, data, kind).map_err(|e| failed(&e))?;
+        // Not the resizer's own crop box: its filter would reach into the padding at the right edge.
+        let cells = CroppedImage::new(&padded, 0, 0, columns as u32, rows as u32).map_err(|e| failed(&e))?;
+        let (left, width) = within(fit.source.0, grid.sub_x, columns);
+        let (top, height) = within(fit.source.1, grid.sub_y, rows);
+        let options = ResizeOptions::new()
+            .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
+            .crop(left, top, width, height)
+            .use_alpha(false);
+        self.resizer.resize(&cells, &mut self.small[i], &options).map_err(|e| failed(&e))
+    }
+
+    fn write(&self, grids: &[Grid], channels: &[Channel], fit: &Fit, out: &mut [f32]) {
+        let (width, height) = (self.spec.width, self.spec.height);
+        let (channel_step, pixel_step) = match self.spec.layout {
+            Layout::ChannelsFirst => (width * height, 1),
+            Layout::ChannelsLast => (1, channels.len()),
+        };
+        if fit.size != (width, height) {
+            for (c, channel) in channels.iter().enumerate() {
+                let gray = LETTERBOX_GRAY * channel.scale + channel.bias;
+                out[c * channel_step..].iter_mut().step_by(pixel_step).take(width * height).for_each(|v| *v = gray);
+            }
+        }
+        // Where the three components lie; grey has no use for two of them, whose weights are zero.
+        let samples: [(&[u8], usize, usize); 3] = std::array::from_fn(|component| {
+            grids
+                .iter()
+                .zip(&self.small)
+                .find_map(|(grid, image)| {
+                    let offset = grid.lanes.iter().position(|lane| *lane == Some(component))?;
+                    Some((image.buffer(), grid.lanes.len(), offset))
+                })
+                .unwrap_or((self.small[0].buffer(), grids[0].lanes.len(), 0))
+        });
+        let (left, top) = fit.origin;
+        for y in 0..fit.size.1 {
+            let rows = samples.map(|(bytes, step, offset)| {
+                let row = fit.size.0 * step;
+                bytes[y * row..][..row][offset..].iter().step_by(step)
+            });
+            let [a, b, c] = rows;
+            let first = ((top + y) * width + left) * pixel_step;
+            for (x, ((&a, &b), &c)) in a.zip(b).zip(c).enumerate() {
+                let pixel = [f32::from(a), f32::from(b), f32::from(c)];
+                for (c, channel) in channels.iter().enumerate() {
+                    out[c * channel_step + first + x * pixel_step] = channel.value(pixel);
+                }
+            }
+        }
+    }
+}
+
+impl Channel {
+    fn value(&self, [a, b, c]: [f32; 3]) -> f32 {
+        let level = self.weights[0] * a + self.weights[1] * b + self.weights[2] * c + self.add;
+        level.clamp(0.0, 255.0) * self.scale + self.bias
+    }
+}
+
+/// The plane's bytes such that every row, the last one too, is `stride` bytes of whole cells: as they are, else copied.
+fn whole_cells<'a>(
+    plane: &Plane<&'a [u8]>,
+    bytes: usize,
+    rows: usize,
+    step: usize,
+    tight: &'a mut Vec<u8>,
+) -> (&'a [u8], usize) {
+    if plane.stride.is_multiple_of(step) && plane.data.len() / plane.stride >= rows {
+        return (plane.data, plane.stride);
+    }
+    tight.clear();
+    for row in plane.data.chunks(plane.stride).take(rows) {
+        tight.extend_from_slice(&row[..bytes]);
+    }
+    (tight, bytes)
+}
+
+/// A span of the frame in cells of a grid, kept inside the grid against rounding.
+fn within((start, length): (f64, f64), sub: usize, cells: usize) -> (f64, f64) {
+    let (start, length) = (start / sub as f64, length / sub as f64);
+    (start, length.min(cells as f64 - start))
 }
