@@ -154,6 +154,9 @@ impl Explainer {
         let (labels, warnings) =
             labels::resolve(options.labels_file.as_deref(), &metadata, Some(model), lowered.head.classes)?;
         let mut explained = lowered.model;
+        for (key, value) in spec.metadata() {
+            explained.set_metadata(key, &value);
+        }
         if !labels.is_empty() {
             explained.set_metadata("gradcam.labels", &labels.join("\n"));
         }

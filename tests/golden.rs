@@ -1,33 +1,18 @@
 //! Maps of EfficientNet-Lite0 against PyTorch's autograd in float64 (`../shared/data/golden`), and the demo model's outputs
 //! against themselves.
 
-use std::path::{Path, PathBuf};
+mod support;
+
+use std::path::Path;
 
 use gstgradcam::frame::Region;
 use gstgradcam::{Explainer, Method, Options, Target};
 use ndarray::{Array4, ArrayD};
 use serde_json::Value;
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn model() -> PathBuf {
-    let path = root().join("models/efficientnet-lite0.onnx");
-    assert!(path.exists(), "{path:?} is missing: run `make model`");
-    path
-}
-
-fn runtime() -> Option<PathBuf> {
-    let folder = root().join("runtime");
-    let found = std::fs::read_dir(folder).ok()?.filter_map(|e| Some(e.ok()?.path()));
-    found.filter(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("libonnxruntime.so"))).max()
-}
+use support::{cosine, demo, shared};
 
 fn open(method: Method, layer: Option<&str>) -> Explainer {
-    let options =
-        Options { method, target_layer: layer.map(String::from), runtime_library: runtime(), ..Options::default() };
-    Explainer::open(&model(), &options).expect("the demo model opens")
+    demo(Options { method, target_layer: layer.map(String::from), ..Options::default() })
 }
 
 fn picture(path: &Path) -> ArrayD<f32> {
@@ -37,26 +22,12 @@ fn picture(path: &Path) -> ArrayD<f32> {
         .into_dyn()
 }
 
-fn cosine<'a>(a: impl IntoIterator<Item = &'a f32>, b: impl IntoIterator<Item = &'a f32>) -> f64 {
-    let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
-    for (&x, &y) in a.into_iter().zip(b) {
-        let (x, y) = (f64::from(x), f64::from(y));
-        ab += x * y;
-        aa += x * x;
-        bb += y * y;
-    }
-    ab / (aa * bb).sqrt()
-}
-
 const NOWHERE: Region = Region { x: 0.0, y: 0.0, width: 1.0, height: 1.0 };
 
 #[test]
 fn maps_equal_float64_autograd() {
-    let folder = root().join("../shared/data/golden");
-    let Ok(text) = std::fs::read_to_string(folder.join("gradcam_lite0.json")) else {
-        println!("not run: {folder:?} is not there");
-        return;
-    };
+    let Some(folder) = shared().map(|data| data.join("golden")) else { return };
+    let text = std::fs::read_to_string(folder.join("gradcam_lite0.json")).expect("it is there");
     let golden: Value = serde_json::from_str(&text).expect("JSON");
     let images = golden["images"].as_array().expect("images");
     let mut layers: Vec<&str> = Vec::new();

@@ -66,7 +66,7 @@ fn resolve<'m>(graph: &Graph<'m>, facts: &Facts, asked: &str) -> Option<&'m str>
     let exact = outputs().find(|(_, o)| *o == asked && facts.get(o).is_some());
     let by_node = || outputs().find(|(n, _)| n.name() == asked);
     let inside = |scope: &str| scope == asked || scope.strip_prefix(asked).is_some_and(|rest| rest.starts_with('.'));
-    let by_module = || outputs().filter(|(n, _)| n.scope().is_some_and(|s| inside(&s))).last();
+    let by_module = || outputs().rfind(|(n, _)| n.scope().is_some_and(|s| inside(&s)));
     exact.or_else(by_node).or_else(by_module).map(|(_, tensor)| tensor)
 }
 

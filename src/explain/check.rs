@@ -68,7 +68,7 @@ fn gradient(
     let outputs = [side.as_str(), &lowered.names.gradient, &info.score, &lowered.names.class];
     cut.keep_outputs(&outputs);
     let mut engine = Engine::new(&cut.to_bytes()?, &explainer.config)?;
-    let mut run = |layer: &ArrayD<f32>, class: i64| -> Result<(ArrayD<f32>, ArrayD<f32>, Vec<f32>, i64)> {
+    let mut run = |layer: &ArrayD<f32>, class: i64| -> Result<Sample> {
         let target = Array1::from_elem(1, class);
         let inputs = [
             (info.input.as_str(), Input::F32(input.view())),
@@ -76,14 +76,17 @@ fn gradient(
             (lowered.names.target.as_str(), Input::I64(target.view().into_dyn())),
         ];
         match engine.run(&inputs, &outputs)?.as_slice() {
-            [Output::F32(made), Output::F32(g), Output::F32(logits), Output::I64(class)] => {
-                Ok((made.clone(), g.clone(), logits.iter().copied().collect(), class[[0, 0]]))
-            }
+            [Output::F32(made), Output::F32(g), Output::F32(logits), Output::I64(class)] => Ok(Sample {
+                made: made.clone(),
+                g: g.clone(),
+                logits: logits.iter().copied().collect(),
+                class: class[[0, 0]],
+            }),
             _ => Err(Error::SelfCheck { why: "the check's own outputs have unexpected types".into() }),
         }
     };
-    let (layer, ..) = run(&ArrayD::zeros(info.layer_shape.clone()), 0)?;
-    let (_, g, logits, class) = run(&layer, -1)?;
+    let layer = run(&ArrayD::zeros(info.layer_shape.clone()), 0)?.made;
+    let Sample { g, logits, class, .. } = run(&layer, -1)?;
     if logits.iter().chain(&g).chain(&layer).any(|x| !x.is_finite()) {
         return Ok("the gradient was not checked: noise makes the model give NaN or infinity".into());
     }
@@ -98,8 +101,7 @@ fn gradient(
     for _ in 0..DIRECTIONS {
         let v = noise.array(&info.layer_shape, 1.0)?;
         let moved = |by: f64| &layer + &(&v * by as f32);
-        let (_, _, ahead, _) = run(&moved(step), class)?;
-        let (_, _, behind, _) = run(&moved(-step), class)?;
+        let (ahead, behind) = (run(&moved(step), class)?.logits, run(&moved(-step), class)?.logits);
         let measured = (f64::from(ahead[class_at]) - f64::from(behind[class_at])) / (2.0 * step);
         let computed: f64 = g.iter().zip(&v).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
         // against the size that a random direction would show, so that a direction across the gradient does not decide
@@ -118,6 +120,16 @@ fn gradient(
         return Err(Error::SelfCheck { why });
     }
     Ok(format!("gradient within {error:.1e} of finite differences"))
+}
+
+/// What one run of the network, cut open at the layer, shows.
+struct Sample {
+    /// The layer's activations as the network makes them from the picture.
+    made: ArrayD<f32>,
+    /// The gradient at the activations that were fed in.
+    g: ArrayD<f32>,
+    logits: Vec<f32>,
+    class: i64,
 }
 
 /// Uniform noise in -scale..scale (splitmix64, Steele et al. 2014): the same at every load.

@@ -178,7 +178,7 @@ pub(super) fn check(proto: &TensorProto) -> Result<()> {
     }
     let held = match dtype.0 {
         _ if proto.has_raw_data() && dtype.size() > 0 => {
-            if proto.raw_data().len() % dtype.size() != 0 {
+            if !proto.raw_data().len().is_multiple_of(dtype.size()) {
                 return bad(format!("has {} bytes of data, not a multiple of its type's size", proto.raw_data().len()));
             }
             proto.raw_data().len() / dtype.size()
