@@ -51,7 +51,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let tensor = args.input.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("npy"));
     if tensor && args.overlay.is_some() {
-        return Err(format!("--overlay needs a picture, and {:?} is a tensor; give the picture itself", args.input).into());
+        return Err(
+            format!("--overlay needs a picture, and {:?} is a tensor; give the picture itself", args.input).into()
+        );
     }
     let mut explainer = Explainer::open(&args.model, &args.options.to_options())?;
     warn(explainer.info());
@@ -89,7 +91,8 @@ fn cannot_write(path: &Path, error: &dyn std::fmt::Display) -> String {
 
 /// A picture the right way up: a camera's JPEG may say that it lies on its side.
 fn read_image(path: &Path) -> Result<RgbImage> {
-    let cannot = |error: &dyn std::fmt::Display| format!("cannot read the picture {path:?}: {error}; give a PNG or a JPEG");
+    let cannot =
+        |error: &dyn std::fmt::Display| format!("cannot read the picture {path:?}: {error}; give a PNG or a JPEG");
     let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(|error| cannot(&error))?;
     let mut decoder = reader.into_decoder().map_err(|error| cannot(&error))?;
     let orientation = decoder.orientation().map_err(|error| cannot(&error))?;
