@@ -203,12 +203,13 @@ fn stages(args: &Args, threads: usize) -> Result<Vec<(&'static str, Duration)>> 
             return Err(format!("one map was asked for, {} came back", explanation.maps.len()).into());
         };
         // A map of our own where the model found nothing on this picture, so that painting is always timed.
-        let map = ndarray::Array2::from_shape_fn(best.map.dim(), |(y, x)| best.map[[y, x]] + (x + y) as f32 * 1e-6 + 1e-6);
+        let map =
+            ndarray::Array2::from_shape_fn(best.map.dim(), |(y, x)| best.map[[y, x]] + (x + y) as f32 * 1e-6 + 1e-6);
         let start_paint = Instant::now();
         painter.paint(&mut frame, map.view(), region)?;
         let painted = Instant::now();
         if args.paint.labels() {
-            painter.write(&mut frame, &[format!("{} {:.1} %", best.label, best.score * 100.0)])?;
+            painter.write(&mut frame, &[best.caption()])?;
         }
         let written = Instant::now();
         if turn >= WARM_UP {
@@ -218,7 +219,12 @@ fn stages(args: &Args, threads: usize) -> Result<Vec<(&'static str, Duration)>> 
             write.push(written - painted);
         }
     }
-    let stages = [("prepare the input", prepare), ("run the model", infer), ("paint the map", paint), ("write the label", write)];
+    let stages = [
+        ("prepare the input", prepare),
+        ("run the model", infer),
+        ("paint the map", paint),
+        ("write the label", write),
+    ];
     Ok(stages.into_iter().map(|(name, times)| (name, median(times))).collect())
 }
 

@@ -36,7 +36,9 @@ pub struct Args {
 
 #[cfg(not(feature = "plugin"))]
 pub fn run(_: &Args) -> Result<()> {
-    Err("this gradcam was built without GStreamer; build it with the feature `plugin` to annotate videos".to_string().into())
+    Err("this gradcam was built without GStreamer; build it with the feature `plugin` to annotate videos"
+        .to_string()
+        .into())
 }
 
 #[cfg(feature = "plugin")]
