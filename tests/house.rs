@@ -133,7 +133,9 @@ fn root_name(name: &str) -> String {
 
 #[test]
 fn the_scanner_sees_every_way_of_importing() {
-    let code = code("use crate::{cam::{A, B}, prep, frame as f};\nlet x = crate::Error::X; // crate::element\n\"crate::worker\"");
+    let code = code(
+        "use crate::{cam::{A, B}, prep, frame as f};\nlet x = crate::Error::X; // crate::element\n\"crate::worker\"",
+    );
     let want: BTreeSet<String> = ["cam", "prep", "frame", "error"].map(String::from).into();
     assert_eq!(imports(&code), want);
 }
