@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use gstgradcam::frame::{Color, Format, Frame, FrameMut, Matrix, Plane, Range, Region};
 use gstgradcam::render::Painter;
-use gstgradcam::{Explainer, Explanation};
+use gstgradcam::{ClassMap, Explainer, Explanation};
 use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
 use ndarray::{Array4, ArrayD};
 use ndarray_npy::{ReadNpyExt, WriteNpyExt};
@@ -29,7 +29,7 @@ pub struct Args {
     /// Write the maps, unscaled, float32 [N, classes, height, width]
     #[arg(long, value_name = "MAP.npy")]
     raw: Option<PathBuf>,
-    /// Write the picture with the map of the first class painted on it
+    /// Write the picture with the map painted on it (of several classes, the strongest at each place)
     #[arg(long, value_name = "OUT.png")]
     overlay: Option<PathBuf>,
     /// Print JSON
@@ -128,12 +128,9 @@ fn paint(picture: &mut RgbImage, explanation: &Explanation, options: &PaintOptio
     let data: &mut [u8] = picture;
     let mut frame = FrameMut::new(Format::Rgb, width, height, COLOR, vec![Plane { data, stride: width * 3 }])?;
     let mut painter = Painter::new(options.style());
-    if let Some(first) = explanation.maps.first() {
-        painter.paint(&mut frame, first.map.view(), explanation.region)?;
-    }
+    painter.paint(&mut frame, explanation.heat().view(), explanation.region)?;
     if options.labels() {
-        let lines: Vec<String> =
-            explanation.maps.iter().map(|one| format!("{} {:.1} %", one.label, one.score * 100.0)).collect();
+        let lines: Vec<String> = explanation.maps.iter().map(ClassMap::caption).collect();
         painter.write(&mut frame, &lines)?;
     }
     Ok(())
