@@ -2,8 +2,17 @@
 //!
 //! Only activations are differentiated, never weights, and only the nodes between layer and score are visited.
 
+mod act;
 mod back;
+mod conv;
+mod linear;
+mod math;
+mod norm;
+mod pool;
+mod reduce;
 mod rules;
+mod shape;
+mod window;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
