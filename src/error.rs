@@ -1,11 +1,18 @@
 //! The one error type: every variant reads as a sentence that says what was wrong and what to do.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What went wrong, for whom it concerns, and the way out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// No model was named, and none is installed.
+    #[error("no model to explain: set model=FILE.onnx, or run `make install`, which puts the demo model at {path:?}")]
+    NoModel {
+        /// Where the demo model would be.
+        path: PathBuf,
+    },
     /// The model file is not there.
     #[error("the model file {path:?} does not exist; check the path")]
     ModelNotFound {
@@ -115,8 +122,17 @@ pub enum Error {
 /// Result with [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// `Conv ("conv1" and 3 more), Einsum ("attn")`
 fn list_ops(ops: &[(String, String)]) -> String {
-    let words: Vec<_> = ops.iter().map(|(op, node)| format!("{op} (node {node:?})")).collect();
+    let mut nodes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    ops.iter().for_each(|(op, node)| nodes.entry(op).or_default().push(node));
+    let words: Vec<_> = nodes
+        .iter()
+        .map(|(op, nodes)| match nodes.len() - 1 {
+            0 => format!("{op} (node {:?})", nodes[0]),
+            more => format!("{op} (node {:?} and {more} more)", nodes[0]),
+        })
+        .collect();
     list(&words)
 }
 

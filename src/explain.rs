@@ -1,16 +1,21 @@
 //! `Explainer`, the public heart: opens a model, probes it, lowers it, runs it.
 
+mod check;
+mod probe;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ndarray::{Array2, ArrayD, ArrayViewD};
+use ndarray::{Array1, Array2, ArrayD, ArrayViewD, Axis, Ix4};
 
-use crate::cam::{Method, Target};
-use crate::engine::Interrupter;
-use crate::error::Result;
+use crate::cam::{self, Method, Names, Request, Target};
+use crate::engine::{Config, Engine, Input, Interrupter, Output};
+use crate::error::{Error, Result};
 use crate::frame::{Frame, Region};
-use crate::prep::{Overrides, Spec};
+use crate::labels;
+use crate::onnx::Model;
+use crate::prep::{Overrides, Preparer, Spec};
 
 /// What can be asked of an [`Explainer`]; the fields are spelt as the element's properties are.
 #[derive(Debug, Clone)]
@@ -38,8 +43,30 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            method: Method::GradCam, target_layer: None, score_output: None, prep: Overrides::default(), input_size: None,
-            labels_file: None, runtime_library: None, threads: 0, self_check: true,
+            method: Method::GradCam,
+            target_layer: None,
+            score_output: None,
+            prep: Overrides::default(),
+            input_size: None,
+            labels_file: None,
+            runtime_library: None,
+            threads: 0,
+            self_check: true,
+        }
+    }
+}
+
+impl Options {
+    fn engine(&self) -> Config {
+        Config { library: self.runtime_library.clone(), threads: self.threads, ..Config::default() }
+    }
+
+    fn request(&self) -> Request<'_> {
+        Request {
+            method: self.method,
+            target_layer: self.target_layer.as_deref(),
+            score_output: self.score_output.as_deref(),
+            with_gradient: false,
         }
     }
 }
@@ -97,29 +124,241 @@ pub struct Explanation {
     pub took: Duration,
 }
 
+impl ClassMap {
+    /// What is written on a frame: "Egyptian cat 38 %".
+    pub fn caption(&self) -> String {
+        format!("{} {:.0} %", self.label, self.score * 100.0)
+    }
+}
+
+impl Explanation {
+    /// What is painted on a frame: the largest value of all maps at each place, each map scaled by its own maximum, so
+    /// that no class drowns another. All zero where no map has a value above zero.
+    pub fn heat(&self) -> Array2<f32> {
+        let mut heat = Array2::zeros(self.maps.first().map_or((0, 0), |first| first.map.dim()));
+        for one in &self.maps {
+            let top = one.map.fold(0.0_f32, |top, &value| top.max(value));
+            if top > 0.0 {
+                heat.zip_mut_with(&one.map, |heat: &mut f32, &value| *heat = heat.max(value / top));
+            }
+        }
+        heat
+    }
+}
+
 /// A model, opened and explained. `Send`.
 #[derive(Debug)]
-pub struct Explainer;
+pub struct Explainer {
+    engine: Engine,
+    config: Config,
+    original: Model,
+    explained: Vec<u8>,
+    names: Names,
+    shape: Vec<usize>,
+    preparer: Preparer,
+    buffer: Vec<f32>,
+    info: ModelInfo,
+}
 
 impl Explainer {
     /// Reads, checks, probes, lowers, self-checks.
-    pub fn open(model: &Path, options: &Options) -> Result<Explainer> { let _ = (model, options); todo!() }
+    ///
+    /// # Errors
+    /// Whatever keeps this model from being explained, before any frame is seen: see [`Error`].
+    pub fn open(model: &Path, options: &Options) -> Result<Explainer> {
+        let original = Model::load(model)?;
+        let metadata = original.metadata();
+        let (original, input) = probe::pin(original, options.input_size)?;
+        let spec = Spec::resolve(input.size, input.layout, input.channels, &metadata, Some(model), &options.prep)?;
+        let config = options.engine();
+        let facts = probe::measure(&original, &input, &config)?;
+        let lowered = cam::lower(&original, &facts, &input.name, &options.request())?;
+        let (labels, warnings) =
+            labels::resolve(options.labels_file.as_deref(), &metadata, Some(model), lowered.head.classes)?;
+        let mut explained = lowered.model;
+        for (key, value) in spec.metadata() {
+            explained.set_metadata(key, &value);
+        }
+        if !labels.is_empty() {
+            explained.set_metadata("gradcam.labels", &labels.join("\n"));
+        }
+        let explained = explained.to_bytes()?;
+        let engine = Engine::new(&explained, &config)?;
+        let usable = lowered.usable.iter().map(|l| l.tensor.clone());
+        let mut explainer = Explainer {
+            engine,
+            config,
+            original,
+            explained,
+            names: lowered.names,
+            buffer: Vec::new(),
+            preparer: Preparer::new(spec.clone()),
+            info: ModelInfo {
+                input: input.name,
+                spec,
+                score: lowered.head.logits,
+                activation: lowered.head.activation.name(),
+                classes: lowered.head.classes,
+                runner_ups: usable.filter(|name| *name != lowered.layer.tensor).collect(),
+                layer: lowered.layer.tensor,
+                layer_shape: lowered.layer.shape,
+                operators: lowered.operators,
+                labels: labels.into(),
+                warnings: warnings.into_iter().chain(input.warning).collect(),
+                self_check: None,
+            },
+            shape: input.shape,
+        };
+        if options.self_check {
+            explainer.info.self_check = Some(check::run(&mut explainer, &facts, &options.request())?);
+        }
+        Ok(explainer)
+    }
+
     /// What was resolved.
-    pub fn info(&self) -> &ModelInfo { todo!() }
-    /// "" = best class; else a comma list of indices and label names.
-    pub fn targets(&self, text: &str) -> Result<Vec<Target>> { let _ = text; todo!() }
-    /// Explains a frame. `Err(Inference)` when scores or maps are not finite.
-    pub fn explain(&mut self, frame: &Frame, targets: &[Target]) -> Result<Explanation> { let _ = (frame, targets); todo!() }
-    /// First half of [`Explainer::explain`]: preprocessing only, into a buffer of [`Explainer::input_len`] floats.
-    pub fn prepare(&mut self, frame: &Frame, input: &mut [f32]) -> Result<Region> { let _ = (frame, input); todo!() }
+    pub fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    /// "" = best class; else a comma list of indices and label names; -1 = best, -2 = second best, ...
+    ///
+    /// # Errors
+    /// [`Error::Target`] with the range.
+    pub fn targets(&self, text: &str) -> Result<Vec<Target>> {
+        labels::parse_targets(text, &self.info.labels, self.info.classes)
+    }
+
+    /// Explains a frame.
+    ///
+    /// # Errors
+    /// [`Error::Frame`]; [`Error::Inference`] also when scores or maps are not finite; [`Error::Interrupted`].
+    pub fn explain(&mut self, frame: &Frame, targets: &[Target]) -> Result<Explanation> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.resize(self.shape.iter().product(), 0.0);
+        let result = self.preparer.prepare(frame, &mut buffer).and_then(|region| {
+            let input = ArrayViewD::from_shape(self.shape.clone(), &buffer).map_err(shape_error)?;
+            self.explain_tensor(input, targets, region)
+        });
+        self.buffer = buffer;
+        result
+    }
+
+    /// Preprocessing by itself, to run it on another thread than the model.
+    pub fn preparer(&self) -> Preparer {
+        Preparer::new(self.info.spec.clone())
+    }
+
+    /// First half of [`Explainer::explain`]: preprocessing only, into as many floats as [`Explainer::input_shape`] holds.
+    ///
+    /// # Errors
+    /// [`Error::Frame`].
+    pub fn prepare(&mut self, frame: &Frame, input: &mut [f32]) -> Result<Region> {
+        self.preparer.prepare(frame, input)
+    }
+
     /// Second half: runs the model on a prepared input (the model's own layout).
-    pub fn explain_tensor(&mut self, input: ArrayViewD<f32>, targets: &[Target], region: Region) -> Result<Explanation> { let _ = (input, targets, region); todo!() }
+    ///
+    /// # Errors
+    /// As [`Explainer::explain`].
+    pub fn explain_tensor(
+        &mut self,
+        input: ArrayViewD<f32>,
+        targets: &[Target],
+        region: Region,
+    ) -> Result<Explanation> {
+        if input.shape() != self.shape {
+            let why = format!("the model's input is {:?}, the tensor given is {:?}", self.shape, input.shape());
+            return Err(Error::Inference { why });
+        }
+        let codes: Array1<i64> = targets.iter().map(|t| t.code()).collect();
+        let inputs = [
+            (self.info.input.as_str(), Input::F32(input)),
+            (self.names.target.as_str(), Input::I64(codes.view().into_dyn())),
+        ];
+        let wanted = [self.names.class.as_str(), &self.names.score, &self.names.map];
+        let start = Instant::now();
+        let outputs = self.engine.run(&inputs, &wanted)?;
+        let took = start.elapsed();
+        let [Output::I64(classes), Output::F32(scores), Output::F32(map)] = &outputs[..] else {
+            return Err(Error::Inference { why: "the explained model gave other types than its contract says".into() });
+        };
+        if let Some(what) =
+            [("score", scores), ("map", map)].iter().find_map(|(n, a)| a.iter().any(|x| !x.is_finite()).then_some(n))
+        {
+            return Err(Error::Inference {
+                why: format!(
+                    "its {what} is not a finite number (NaN or infinity); check the model's weights and preprocess, mean and std"
+                ),
+            });
+        }
+        let map = map.view().into_dimensionality::<Ix4>().map_err(shape_error)?;
+        let maps = (classes.iter().zip(scores).zip(map.index_axis(Axis(0), 0).outer_iter()))
+            .map(|((&class, &score), map)| ClassMap {
+                class: class as usize,
+                label: labels::name(&self.info.labels, class as usize),
+                score,
+                map: map.to_owned(),
+            })
+            .collect();
+        Ok(Explanation { maps, region, took })
+    }
+
     /// The input's shape, e.g. [1, 3, 224, 224].
-    pub fn input_shape(&self) -> &[usize] { todo!() }
+    pub fn input_shape(&self) -> &[usize] {
+        &self.shape
+    }
+
     /// For stopping a run from another thread.
-    pub fn interrupter(&self) -> Interrupter { todo!() }
+    pub fn interrupter(&self) -> Interrupter {
+        self.engine.interrupter()
+    }
+
     /// The explained model, as bytes of an ONNX file.
-    pub fn explained_model(&self) -> &[u8] { todo!() }
-    /// The original model's outputs on an input: what the explained model must equal to the bit.
-    pub fn original_outputs(&mut self, input: ArrayViewD<f32>) -> Result<Vec<(String, ArrayD<f32>)>> { let _ = input; todo!() }
+    pub fn explained_model(&self) -> &[u8] {
+        &self.explained
+    }
+
+    /// The original model's outputs on an input: what the explained model's must equal.
+    ///
+    /// # Errors
+    /// As [`Engine::new`] and [`Engine::run`].
+    pub fn original_outputs(&mut self, input: ArrayViewD<f32>) -> Result<Vec<(String, ArrayD<f32>)>> {
+        let mut engine = Engine::new(&self.original.to_bytes()?, &self.config)?;
+        self.own_outputs(&mut engine, &[(&self.info.input, Input::F32(input))])
+    }
+
+    /// The same outputs as the explained model gives them.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub fn explained_outputs(&mut self, input: ArrayViewD<f32>) -> Result<Vec<(String, ArrayD<f32>)>> {
+        let best = Array1::from_elem(1, -1i64);
+        let inputs = [
+            (self.info.input.as_str(), Input::F32(input)),
+            (self.names.target.as_str(), Input::I64(best.view().into_dyn())),
+        ];
+        let names: Vec<String> = self.original.outputs().into_iter().map(|o| o.name).collect();
+        floats(&mut self.engine, &inputs, &names)
+    }
+
+    fn own_outputs(&self, engine: &mut Engine, inputs: &[(&str, Input)]) -> Result<Vec<(String, ArrayD<f32>)>> {
+        let names: Vec<String> = self.original.outputs().into_iter().map(|o| o.name).collect();
+        floats(engine, inputs, &names)
+    }
+}
+
+/// The float outputs among those named.
+fn floats(engine: &mut Engine, inputs: &[(&str, Input)], names: &[String]) -> Result<Vec<(String, ArrayD<f32>)>> {
+    let wanted: Vec<&str> = names.iter().map(String::as_str).collect();
+    let outputs = engine.run(inputs, &wanted)?;
+    Ok(names
+        .iter()
+        .cloned()
+        .zip(outputs)
+        .filter_map(|(n, o)| if let Output::F32(a) = o { Some((n, a)) } else { None })
+        .collect())
+}
+
+fn shape_error(e: ndarray::ShapeError) -> Error {
+    Error::Inference { why: format!("an array has another shape than expected: {e}") }
 }

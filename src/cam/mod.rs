@@ -1,15 +1,14 @@
-//! What is explained and how: the score, the target layer, the method.
+//! What is explained and how: the score, the target layer, the method; [`lower`] writes it all into the graph.
 
-/// How activations and gradients become a map (property `method`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Method {
-    /// Grad-CAM, Selvaraju et al. 2017.
-    #[default]
-    GradCam,
-    /// CAM, Zhou et al. 2016: for heads of global average pooling and one linear layer.
-    Cam,
-}
+mod head;
+mod layer;
+mod lower;
+mod method;
+
+pub use head::{Activation, Head};
+pub use layer::{Layer, usable};
+pub use lower::{Lowered, Names, Request, lower};
+pub use method::Method;
 
 /// A class to explain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,4 +17,17 @@ pub enum Target {
     Rank(usize),
     /// A class by its index.
     Class(usize),
+}
+
+impl Target {
+    /// Lowest rank that the explained model resolves by itself: `gradcam_target` = -1 ... -100.
+    pub const MAX_RANKS: usize = 100;
+
+    /// The value of the input `gradcam_target`.
+    pub fn code(self) -> i64 {
+        match self {
+            Target::Rank(rank) => -1 - rank as i64,
+            Target::Class(class) => class as i64,
+        }
+    }
 }

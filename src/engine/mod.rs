@@ -1,10 +1,24 @@
 //! ONNX Runtime: finds the library, holds the one Environment, makes and runs sessions; sees bytes and arrays, never graphs.
 
-use std::path::PathBuf;
+mod find;
+mod runtime;
+mod value;
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ndarray::{ArrayD, ArrayViewD};
+use ort::session::builder::GraphOptimizationLevel;
+use ort::session::{RunOptions, Session};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+pub use find::data_folder;
+
+/// More threads than this is a slip of the hand; the runtime would try to start them.
+const MAX_THREADS: usize = 1024;
 
 /// How a session is made.
 #[derive(Debug, Clone, Default)]
@@ -17,7 +31,7 @@ pub struct Config {
     pub unoptimized: bool,
 }
 
-/// A tensor that goes in.
+/// A tensor that goes in; its memory must be contiguous, it is not copied.
 #[derive(Debug)]
 pub enum Input<'a> {
     /// float32
@@ -44,27 +58,168 @@ pub enum Output {
     Other(String, Vec<usize>),
 }
 
+/// What the model declares of one of its inputs or outputs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Info {
+    /// The tensor's name.
+    pub name: String,
+    /// Its type: "float32", "uint8", "sequence", ...
+    pub kind: String,
+    /// Its shape; -1 = only known at run time. Empty for a scalar, and for what is no tensor.
+    pub shape: Vec<i64>,
+}
+
 /// A loaded model.
 #[derive(Debug)]
-pub struct Engine;
+pub struct Engine {
+    session: Session,
+    inputs: Vec<Info>,
+    outputs: Vec<Info>,
+    library: PathBuf,
+    current: Interrupter,
+}
 
 /// Stops the engine's current run from another thread; `Clone + Send + Sync`.
-#[derive(Debug, Clone)]
-pub struct Interrupter;
+#[derive(Debug, Clone, Default)]
+pub struct Interrupter(Arc<Mutex<Option<Run>>>);
+
+struct Run {
+    options: Arc<RunOptions>,
+    interrupted: bool,
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("interrupted", &self.interrupted).finish_non_exhaustive()
+    }
+}
 
 impl Interrupter {
     /// Ends the run in progress (its caller gets [`crate::Error::Interrupted`]); no effect when none runs.
-    pub fn interrupt(&self) { todo!() }
+    pub fn interrupt(&self) {
+        if let Some(run) = self.slot().as_mut() {
+            run.interrupted = true;
+            // Setting a flag; the runtime has no way to refuse it.
+            let _ = run.options.terminate();
+        }
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Run>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Engine {
     /// A session from the bytes of a self-contained model.
-    pub fn new(model: &[u8], config: &Config) -> Result<Engine> { let _ = (model, config); todo!() }
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] where no library can be loaded, [`Error::Session`] where the runtime refuses the model,
+    /// [`Error::Setting`] for an absurd number of threads.
+    pub fn new(model: &[u8], config: &Config) -> Result<Engine> {
+        if config.threads > MAX_THREADS {
+            let why = format!("more than {MAX_THREADS}; 0 leaves the number to ONNX Runtime");
+            return Err(Error::Setting { name: "threads", value: config.threads.to_string(), why });
+        }
+        let runtime = runtime::load(config.library.as_deref())?;
+        let make = || session(&runtime.environment, model, config);
+        let session = guarded(make).map_err(|why| Error::Session { why })?;
+        let inputs = session.inputs().iter().map(value::info).collect();
+        let outputs = session.outputs().iter().map(value::info).collect();
+        Ok(Engine { session, inputs, outputs, library: runtime.path, current: Interrupter::default() })
+    }
+
+    /// The inputs that must be given.
+    pub fn inputs(&self) -> &[Info] {
+        &self.inputs
+    }
+
+    /// The outputs that can be asked for.
+    pub fn outputs(&self) -> &[Info] {
+        &self.outputs
+    }
+
+    /// The library that this engine runs on: not the one of [`Config::library`] where another was loaded before it.
+    pub fn library(&self) -> &Path {
+        &self.library
+    }
+
     /// Runs; returns the outputs asked for, in that order.
-    pub fn run(&mut self, inputs: &[(&str, Input)], outputs: &[&str]) -> Result<Vec<Output>> { let _ = (inputs, outputs); todo!() }
+    ///
+    /// # Errors
+    /// [`Error::Inference`] for names, types and shapes that the model does not take and for what the runtime reports;
+    /// [`Error::Interrupted`] after [`Interrupter::interrupt`].
+    pub fn run(&mut self, inputs: &[(&str, Input)], outputs: &[&str]) -> Result<Vec<Output>> {
+        let failed = |why| Error::Inference { why };
+        self.check(inputs, outputs).map_err(failed)?;
+        let options = Arc::new(guarded(RunOptions::new).map_err(failed)?);
+        *self.current.slot() = Some(Run { options: Arc::clone(&options), interrupted: false });
+        let session = &mut self.session;
+        let result = guarded(|| {
+            let values = inputs.iter().map(|(name, input)| Ok((*name, value::feed(input)?)));
+            let values = values.collect::<ort::Result<Vec<_>>>()?;
+            let made = session.run_with_options(values, &options)?;
+            outputs.iter().map(|name| value::fetch(&made[*name])).collect::<ort::Result<Vec<_>>>()
+        });
+        match self.current.slot().take() {
+            Some(Run { interrupted: true, .. }) => Err(Error::Interrupted),
+            _ => result.map_err(failed),
+        }
+    }
+
     /// For stopping a run.
-    pub fn interrupter(&self) -> Interrupter { todo!() }
+    pub fn interrupter(&self) -> Interrupter {
+        self.current.clone()
+    }
+
+    /// Names, types and shapes, told plainer than the runtime would.
+    fn check(&self, inputs: &[(&str, Input)], outputs: &[&str]) -> Result<(), String> {
+        for info in &self.inputs {
+            let Some((_, input)) = inputs.iter().find(|(name, _)| *name == info.name) else {
+                return Err(format!("the input {:?} was not given", info.name));
+            };
+            let (kind, shape) = value::given(input);
+            let fits = |(&want, &got): (&i64, &usize)| want < 0 || usize::try_from(want) == Ok(got);
+            let fitting = shape.len() == info.shape.len() && info.shape.iter().zip(shape).all(fits);
+            if kind != info.kind || !fitting {
+                let (name, want, shown) = (&info.name, &info.kind, &info.shape);
+                return Err(format!("the input {name:?} is {want} {shown:?}, but {kind} {shape:?} was given"));
+            }
+        }
+        match outputs.iter().find(|name| !self.outputs.iter().any(|info| info.name == **name)) {
+            Some(name) => Err(format!("the model has no output {name:?}")),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The version string of the loaded runtime, and the file it came from; loads it if need be.
-pub fn runtime(library: Option<&std::path::Path>) -> Result<(String, PathBuf)> { let _ = library; todo!() }
+///
+/// A process runs on one library: where one is loaded already, that is the one told, whatever `library` names.
+pub fn runtime(library: Option<&Path>) -> Result<(String, PathBuf)> {
+    runtime::load(library).map(|loaded| (loaded.version, loaded.path))
+}
+
+fn session(environment: &ort::environment::Environment, model: &[u8], config: &Config) -> ort::Result<Session> {
+    let level = if config.unoptimized { GraphOptimizationLevel::Disable } else { GraphOptimizationLevel::All };
+    // Threads that spin while they wait eat the cores of the decoder, and cost a second session dearly.
+    Session::builder(environment)?
+        .with_optimization_level(level)?
+        .with_inter_threads(1)?
+        .with_intra_threads(config.threads)?
+        .with_intra_op_spinning(false)?
+        .with_inter_op_spinning(false)?
+        .commit_from_memory(model)
+}
+
+/// Calls into the runtime; an error and a panic both come back as one line of text.
+fn guarded<T>(call: impl FnOnce() -> ort::Result<T>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => result.map_err(|error| error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")),
+        Err(panic) => Err(format!("ONNX Runtime's binding panicked: {}", panic_text(&*panic))),
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}

@@ -138,6 +138,17 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// The metadata entries that [`Spec::resolve`] reads back, for writing into a model.
+    pub fn metadata(&self) -> [(&'static str, String); 4] {
+        let list = |values: &[f32]| values.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
+        [
+            ("gradcam.mean", list(&self.mean)),
+            ("gradcam.std", list(&self.std)),
+            ("gradcam.color-format", self.color_format.name().into()),
+            ("gradcam.resize-mode", self.resize_mode.name().into()),
+        ]
+    }
+
     /// Overrides, else the model's metadata (`gradcam.mean`, `gradcam.std`, `gradcam.preprocess`, `gradcam.color-format`,
     /// `gradcam.resize-mode`), else the same keys or GStreamer's `ranges` in `<model>.modelinfo`, else ImageNet, RGB
     /// and crop; each value by itself. `channels` is 1 or 3; `model` is the file's path, if it has one.

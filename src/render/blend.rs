@@ -38,7 +38,7 @@ impl Ink {
     pub(super) fn new(format: Format, color: Color, shade: impl Fn(usize) -> ([f32; 3], u16)) -> Self {
         let row = format.row();
         let encode = color.encode(row.space, row.depth);
-        let shades: Vec<_> = (0..LEVELS).map(|level| shade(level)).map(|(rgb, o)| (encode.apply(rgb), o)).collect();
+        let shades: Vec<_> = (0..LEVELS).map(shade).map(|(rgb, o)| (encode.apply(rgb), o)).collect();
         let stain = |grid: &Grid| {
             let mut stain = Stain { keep: Box::new([[OPAQUE; LANES]; LEVELS]), add: Box::new([[0; LANES]; LEVELS]) };
             for (level, (samples, opacity)) in shades.iter().enumerate() {

@@ -1,0 +1,124 @@
+//! Reverse-mode differentiation of a graph: the walk from the score back to a layer.
+//!
+//! Only activations are differentiated, never weights, and only the nodes between layer and score are visited.
+
+mod act;
+mod back;
+mod conv;
+mod linear;
+mod math;
+mod norm;
+mod pool;
+mod reduce;
+mod rules;
+mod shape;
+mod window;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+pub use back::Back;
+pub use rules::{RULES, Row, Rule};
+
+use crate::error::{Error, Result};
+use crate::onnx::{DType, Emit, Facts, Graph, Val};
+
+/// The nodes through which a gradient flows from a tensor to a score, as positions in [`Graph::order`], ascending.
+pub fn path(graph: &Graph, from: &str, score: &str) -> Vec<usize> {
+    let mut active = HashSet::from([from]);
+    let mut ahead = Vec::new();
+    for (i, node) in graph.order.iter().enumerate() {
+        let reads = node.inputs().iter().any(|x| active.contains(x.as_str()));
+        let makes = node.outputs().iter().any(|y| y == from);
+        if reads && !makes && !matches!(rules::find(&node.op()), Some(Row { rule: Rule::Zero, .. })) {
+            active.extend(node.outputs().iter().map(String::as_str).filter(|y| !y.is_empty()));
+            ahead.push(i);
+        }
+    }
+    let mut wanted = HashSet::from([score]);
+    let mut path = Vec::new();
+    for &i in ahead.iter().rev() {
+        let node = graph.order[i];
+        if node.outputs().iter().any(|y| wanted.contains(y.as_str())) {
+            wanted.extend(node.inputs().iter().map(String::as_str).filter(|x| active.contains(x)));
+            path.push(i);
+        }
+    }
+    path.reverse();
+    path
+}
+
+/// Operators on a path: how many of each, and whether there is a rule.
+pub fn operators(graph: &Graph, path: &[usize], opset: i64) -> Vec<(String, usize, bool)> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    path.iter().for_each(|&i| *counts.entry(graph.order[i].op()).or_default() += 1);
+    let known = |op: &str| rules::find(op).is_some_and(|row| opset >= row.since);
+    counts.into_iter().map(|(op, n)| (op.clone(), n, known(&op))).collect()
+}
+
+/// Emits the gradient of a score with respect to a tensor.
+///
+/// `seed` is the gradient of what is explained with respect to `score`. What comes back has the rank of `to`; axes along which
+/// the gradient is constant may still be 1 (behind a pooled head it is one value a channel).
+///
+/// # Errors
+/// [`Error::Unsupported`] with all operators that have no rule; [`Error::ModelUnusable`] where a rule does not cover the
+/// way an operator is used; [`Error::Layer`] if the score does not depend on `to`.
+pub fn gradient<'g>(emit: &'g Emit<'g>, graph: &Graph<'g>, score: &str, seed: Val<'g>, to: &str) -> Result<Val<'g>> {
+    let facts = emit.facts();
+    let path = path(graph, to, score);
+    check_path(graph, facts, &path, emit.model().opset())?;
+    let mut active: HashSet<&str> = HashSet::from([to]);
+    active.extend(path.iter().flat_map(|&i| graph.order[i].outputs()).map(String::as_str));
+    let mut grads: HashMap<&str, Val<'g>> = HashMap::from([(score, seed)]);
+    for &i in path.iter().rev() {
+        let node = graph.order[i];
+        let gs: Vec<Option<Val<'g>>> = node.outputs().iter().map(|y| grads.get(y.as_str()).copied()).collect();
+        emit.set_scope(&format!("gradcam/{}/grad", node.name()));
+        let back = Back::new(emit, node, gs, &active);
+        for (input, grad) in node.inputs().iter().zip(back.apply()?) {
+            let Some(grad) = grad.filter(|_| active.contains(input.as_str())) else { continue };
+            // the same tensor may be read twice, by one node or by several
+            grads.entry(input).and_modify(|sum| *sum = *sum + grad).or_insert(grad);
+        }
+        if let Some(why) = emit.failed() {
+            return Err(Error::ModelUnusable { why: format!("{} node {:?}, {why}", node.op(), node.name()) });
+        }
+    }
+    emit.set_scope("gradcam");
+    grads.get(to).copied().ok_or_else(|| Error::Layer {
+        asked: to.into(),
+        why: format!("has no influence on the score {score:?}"),
+        usable: Vec::new(),
+    })
+}
+
+/// All that is missing, at once, before anything is emitted.
+fn check_path(graph: &Graph, facts: &Facts, path: &[usize], opset: i64) -> Result<()> {
+    let mut ops = Vec::new();
+    for &i in path {
+        let node = graph.order[i];
+        match rules::find(&node.op()) {
+            Some(row) if opset >= row.since => {}
+            _ => ops.push((node.op(), node.name().to_string())),
+        }
+    }
+    if !ops.is_empty() {
+        return Err(Error::Unsupported { ops });
+    }
+    for &i in path {
+        let node = graph.order[i];
+        let unusable =
+            |why: String| Error::ModelUnusable { why: format!("{} node {:?} {why}", node.op(), node.name()) };
+        for name in node.inputs().iter().chain(node.outputs().first()).filter(|name| !name.is_empty()) {
+            facts
+                .get(name)
+                .ok_or_else(|| unusable(format!("has the tensor {name:?}, whose shape was not measured")))?;
+        }
+        let made = node.outputs().first().and_then(|y| facts.get(y));
+        if let Some(fact) = made.filter(|f| f.dtype != DType::F32) {
+            let computes = format!("computes in {}, and gradients are supported in float32", fact.dtype.name());
+            return Err(unusable(format!("{computes}; export the model in float32")));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! Finds the target layer: the deepest tensor with a spatial grid on which every path from picture to score depends.
+
+use std::collections::{HashMap, HashSet};
+
+use super::head::Head;
+use crate::autodiff;
+use crate::error::{Error, Result};
+use crate::onnx::{DType, Facts, Graph};
+
+/// A layer whose activations are explained, [N, C, h, w].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layer {
+    /// Tensor name.
+    pub tensor: String,
+    /// Measured shape.
+    pub shape: Vec<usize>,
+}
+
+/// Layers that the automatic choice would take, deepest first.
+pub fn usable(graph: &Graph, facts: &Facts, input: &str, head: &Head) -> Vec<Layer> {
+    let grids = grids(graph, facts);
+    let mut found: Vec<Layer> = bottlenecks(graph, input, &head.logits)
+        .into_iter()
+        .filter(|name| grids.contains(*name))
+        .filter_map(|name| Some(Layer { tensor: name.into(), shape: facts.shape(name)?.to_vec() }))
+        .collect();
+    found.reverse();
+    found
+}
+
+impl Layer {
+    /// The layer asked for by tensor, node or module name; else the deepest usable one.
+    ///
+    /// # Errors
+    /// [`Error::Layer`] with the usable layers.
+    pub fn find(graph: &Graph, facts: &Facts, head: &Head, asked: Option<&str>, usable: &[Layer]) -> Result<Layer> {
+        let refuse = |asked: &str, why: String| Error::Layer {
+            asked: asked.into(),
+            why,
+            usable: usable.iter().take(12).map(|l| l.tensor.clone()).collect(),
+        };
+        let Some(asked) = asked else {
+            return usable.first().cloned().ok_or_else(|| {
+                let why = "finds no layer with a spatial grid ([N, C, h, w] behind a convolution) between picture and \
+                           score; this network cannot be explained by a map";
+                refuse("auto", why.into())
+            });
+        };
+        let tensor = resolve(graph, facts, asked)
+            .ok_or_else(|| refuse(asked, "is no tensor, node or module of the model".into()))?;
+        let fact = facts.get(tensor).ok_or_else(|| refuse(asked, "was not computed in the probe run".into()))?;
+        if !grids(graph, facts).contains(tensor) {
+            let why = format!("is {tensor:?} of shape {:?}, not activations on a grid [N, C, h, w]", fact.shape);
+            return Err(refuse(asked, why));
+        }
+        if autodiff::path(graph, tensor, &head.logits).is_empty() {
+            return Err(refuse(asked, format!("has no influence on the score {:?}", head.logits)));
+        }
+        Ok(Layer { tensor: tensor.into(), shape: fact.shape.clone() })
+    }
+}
+
+/// A tensor, else a node's first output, else the last output made inside a module (`layer4`, `features.17`).
+fn resolve<'m>(graph: &Graph<'m>, facts: &Facts, asked: &str) -> Option<&'m str> {
+    let outputs = || graph.order.iter().flat_map(|n| n.outputs().iter().map(move |o| (n, o.as_str())));
+    let exact = outputs().find(|(_, o)| *o == asked && facts.get(o).is_some());
+    let by_node = || outputs().find(|(n, _)| n.name() == asked);
+    let inside = |scope: &str| scope == asked || scope.strip_prefix(asked).is_some_and(|rest| rest.starts_with('.'));
+    let by_module = || outputs().rfind(|(n, _)| n.scope().is_some_and(|s| inside(&s)));
+    exact.or_else(by_node).or_else(by_module).map(|(_, tensor)| tensor)
+}
+
+/// Tensors that are activations on a grid, channels first: the layout is known behind a convolution or a pool and kept by
+/// operators that work element by element.
+fn grids<'m>(graph: &Graph<'m>, facts: &Facts) -> HashSet<&'m str> {
+    let mut known = HashSet::new();
+    for node in &graph.order {
+        let makes = match node.op().as_str() {
+            "Conv" | "ConvTranspose" | "MaxPool" | "AveragePool" | "GlobalAveragePool" | "GlobalMaxPool" => true,
+            "Transpose" | "Reshape" | "Flatten" | "MatMul" | "Gemm" | "Shape" => false,
+            _ => node.inputs().iter().any(|x| known.contains(x.as_str())),
+        };
+        if makes {
+            known.extend(node.outputs().iter().map(String::as_str).filter(|y| {
+                facts.get(y).is_some_and(|f| f.dtype == DType::F32 && matches!(f.shape[..], [_, _, _, _]))
+            }));
+        }
+    }
+    known.retain(|name| facts.shape(name).is_some_and(|s| s[2] * s[3] > 1));
+    known
+}
+
+/// Tensors through which every path from input to score leads, in order. In a topological order they are the points where
+/// just one tensor is still to be read.
+fn bottlenecks<'m>(graph: &Graph<'m>, input: &str, score: &str) -> Vec<&'m str> {
+    let path = autodiff::path(graph, input, score);
+    let mut active: HashSet<&str> = path.iter().flat_map(|&i| graph.order[i].outputs()).map(String::as_str).collect();
+    active.insert(input);
+    let mut to_read: HashMap<&str, usize> = HashMap::new();
+    for &i in &path {
+        for x in graph.order[i].inputs().iter().filter(|x| active.contains(x.as_str())) {
+            *to_read.entry(x).or_default() += 1;
+        }
+    }
+    let mut open: HashSet<&str> = HashSet::from([input]);
+    let mut found = Vec::new();
+    for &i in &path {
+        let node = graph.order[i];
+        for x in node.inputs() {
+            if let Some(n) = to_read.get_mut(x.as_str()) {
+                *n -= 1;
+                if *n == 0 {
+                    open.remove(x.as_str());
+                }
+            }
+        }
+        open.extend(node.outputs().iter().map(String::as_str).filter(|y| *y == score || to_read.contains_key(y)));
+        if open.len() == 1 {
+            found.extend(node.outputs().iter().map(String::as_str).filter(|y| open.contains(y)));
+        }
+    }
+    found
+}

@@ -1,0 +1,239 @@
+//! Model in, explained model out: the contract's input and outputs, the backward pass and the map.
+
+use super::Target;
+use super::head::{Activation, Head};
+use super::layer::{self, Layer};
+use super::method::{self, Method};
+use crate::autodiff;
+use crate::error::{Error, Result};
+use crate::onnx::{Attr, DType, Emit, Facts, Graph, Model, Node, Val};
+
+/// What to explain.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Request<'a> {
+    /// The method.
+    pub method: Method,
+    /// A tensor, node or module name; `None` = automatic.
+    pub target_layer: Option<&'a str>,
+    /// The output with the class scores; `None` = the only one.
+    pub score_output: Option<&'a str>,
+    /// Publish the gradient at the layer too, under [`Names::gradient`] (for checks).
+    pub with_gradient: bool,
+}
+
+/// Names of the contract's tensors; suffixed where the model used the plain name already.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Names {
+    /// int64 [K] input.
+    pub target: String,
+    /// int64 [N, K] output.
+    pub class: String,
+    /// float32 [N, K] output.
+    pub score: String,
+    /// float32 [N, K, h, w] output.
+    pub map: String,
+    /// float32, the layer's shape; only with [`Request::with_gradient`].
+    pub gradient: String,
+}
+
+/// An explained model and what was found on the way.
+#[derive(Debug)]
+pub struct Lowered {
+    /// The model: its own input and outputs, and the contract's.
+    pub model: Model,
+    /// The contract's tensor names in it.
+    pub names: Names,
+    /// The score.
+    pub head: Head,
+    /// The target layer.
+    pub layer: Layer,
+    /// Layers that would do too, deepest first.
+    pub usable: Vec<Layer>,
+    /// Operators between layer and score: name, count, whether there is a rule.
+    pub operators: Vec<(String, usize, bool)>,
+}
+
+/// Rewrites a model. `facts` are measured on it, `input` is the picture's input tensor.
+///
+/// # Errors
+/// See [`Head::find`], [`Layer::find`], [`autodiff::gradient`]; `cam` refuses heads that are not pooled and linear.
+pub fn lower(model: &Model, facts: &Facts, input: &str, request: &Request) -> Result<Lowered> {
+    let graph = Graph::new(model)?;
+    let head = Head::find(model, &graph, facts, request.score_output)?;
+    let usable = layer::usable(&graph, facts, input, &head);
+    let layer = Layer::find(&graph, facts, &head, request.target_layer, &usable)?;
+    let path = autodiff::path(&graph, &layer.tensor, &head.logits);
+    let operators = autodiff::operators(&graph, &path, model.opset());
+
+    let emit = Emit::new(model, facts);
+    let names = Names {
+        target: emit.fresh("gradcam_target"),
+        class: emit.fresh("gradcam_class"),
+        score: emit.fresh("gradcam_score"),
+        map: emit.fresh("gradcam_map"),
+        gradient: emit.fresh("gradcam_gradient"),
+    };
+    let pictures = head.shape[0];
+    let logits = emit.tensor(&head.logits, true).reshape(&[pictures, head.classes]);
+    let class = choose(&emit, logits, &names.target);
+    let probability = probability(&emit, &head, logits, class);
+    let activations = emit.tensor(&layer.tensor, true);
+    let column = emit.node_out("Reshape", &[class, emit.ints(&[-1, 1])], &[], &[(&[pictures, 1], true)])[0];
+    let map = match request.method {
+        Method::GradCam => {
+            let seed = emit.one_hot(column, &head.shape);
+            let g = autodiff::gradient(&emit, &graph, &head.logits, seed, &layer.tensor)?;
+            if request.with_gradient {
+                emit.publish(g.expand(&layer.shape), &names.gradient);
+            }
+            method::gradcam(activations, g)
+        }
+        Method::Cam => method::weighted(activations, classifier_row(&emit, &graph, &head, &layer, column)?),
+    };
+    emit.publish(class, &names.class);
+    emit.publish(probability, &names.score);
+    emit.publish(map, &names.map);
+    let patch = emit.finish()?;
+
+    let mut explained = model.clone();
+    explained.apply(patch);
+    explained.add_input(&names.target, DType::I64, &[None]);
+    let n = Some(pictures);
+    explained.add_output(&names.class, Some(DType::I64), Some(&[n, None]));
+    explained.add_output(&names.score, Some(DType::F32), Some(&[n, None]));
+    explained.add_output(&names.map, Some(DType::F32), Some(&[n, None, Some(layer.shape[2]), Some(layer.shape[3])]));
+    if request.with_gradient {
+        explained.add_output(&names.gradient, None, None);
+    }
+    for (key, value) in [
+        ("gradcam.version", env!("CARGO_PKG_VERSION")),
+        ("gradcam.method", request.method.name()),
+        ("gradcam.layer", &layer.tensor),
+        ("gradcam.logits", &head.logits),
+        ("gradcam.activation", head.activation.name()),
+        ("gradcam.input", input),
+        ("gradcam.name.target", &names.target),
+        ("gradcam.name.class", &names.class),
+        ("gradcam.name.score", &names.score),
+        ("gradcam.name.map", &names.map),
+    ] {
+        explained.set_metadata(key, value);
+    }
+    Ok(Lowered { model: explained, names, head, layer, usable, operators })
+}
+
+/// [N, K]: the target itself, or the class of that rank where it is negative.
+fn choose<'g>(emit: &'g Emit<'g>, logits: Val<'g>, target: &str) -> Val<'g> {
+    let shape = logits.shape();
+    let ranks = shape[1].min(Target::MAX_RANKS);
+    let target = emit.named(target, &[1], false);
+    let zero = emit.ints(&[0]);
+    let ranked = emit.node("Less", &[target, zero], &[], &[1]);
+    let rank = emit.node("Where", &[ranked, emit.ints(&[-1]) - target, zero], &[], &[1]);
+    let axis = ("axis", Attr::Int(1));
+    let top = [shape[0], ranks];
+    let outputs: [(&[usize], bool); 2] = [(&top, true); 2];
+    let best = if emit.model().opset() >= 10 {
+        emit.node_out("TopK", &[logits, emit.ints(&[ranks as i64])], std::slice::from_ref(&axis), &outputs)[1]
+    } else {
+        emit.node_out("TopK", &[logits], &[axis.clone(), ("k", Attr::Int(ranks as i64))], &outputs)[1]
+    };
+    let best = emit.node("Gather", &[best, rank], &[axis], &[shape[0], 1]);
+    emit.node("Where", &[ranked, best, target], &[], &[shape[0], 1])
+}
+
+/// [N, K]: the probability of each class that is explained.
+fn probability<'g>(emit: &'g Emit<'g>, head: &Head, logits: Val<'g>, class: Val<'g>) -> Val<'g> {
+    let axis = [("axis", Attr::Int(1))];
+    let pictures = head.shape[0];
+    let own = head.probabilities.as_ref().map(|name| emit.tensor(name, true).reshape(&logits.shape()));
+    let pick = |from: Val<'g>| {
+        if pictures == 1 {
+            let flat = emit.node("Reshape", &[class, emit.ints(&[-1])], &[], &[1]);
+            return emit.node("Gather", &[from, flat], &axis, &[1, 1]);
+        }
+        emit.node("GatherElements", &[from, class], &axis, &[pictures, 1])
+    };
+    match (own, head.activation) {
+        (Some(own), _) => pick(own),
+        (None, Activation::Sigmoid) => pick(logits).unary("Sigmoid"),
+        (None, Activation::Softmax) => pick(emit.node("Softmax", &[logits], &axis, &logits.shape())),
+    }
+}
+
+/// [K, C]: the row of the linear layer behind the pool, read off the file and not by any gradient.
+fn classifier_row<'g>(
+    emit: &'g Emit<'g>,
+    graph: &Graph<'g>,
+    head: &Head,
+    layer: &Layer,
+    class: Val<'g>,
+) -> Result<Val<'g>> {
+    let facts = emit.facts();
+    let refuse = |found: &str| Error::ModelUnusable {
+        why: format!(
+            "method=cam needs global average pooling and one linear layer between target-layer {:?} and the score, but \
+             there is {found}; use method=gradcam, which needs neither",
+            layer.tensor
+        ),
+    };
+    let describe = |node: Option<Node>| node.map_or("none".into(), |n| format!("{} node {:?}", n.op(), n.name()));
+    let weight = |name: &str| facts.get(name).and_then(|f| f.value.clone()).or_else(|| emit.model().initializer(name));
+    let skip = |mut tensor: &'g str, ops: &[&str]| {
+        while let Some(node) = graph.maker_node(tensor).filter(|n| ops.contains(&n.op().as_str())) {
+            tensor = node.input(0).unwrap_or_default();
+        }
+        tensor
+    };
+    const SHAPES: [&str; 6] = ["Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"];
+    let logits: &'g str = graph.maker_node(&head.logits).map_or("", |n| n.outputs()[0].as_str());
+    let mut linear = graph.maker_node(skip(logits, &SHAPES));
+    if let Some(bias) = linear.filter(|n| n.op() == "Add") {
+        let product = bias.inputs().iter().map(String::as_str).find(|x| weight(x).is_none()).unwrap_or_default();
+        linear = graph.maker_node(skip(product, &SHAPES));
+    }
+    let Some(node) = linear.filter(|n| matches!(n.op().as_str(), "Gemm" | "MatMul" | "Conv")) else {
+        return Err(refuse(&describe(linear)));
+    };
+    let name = node.input(1).unwrap_or_default();
+    let matrix = weight(name).ok_or_else(|| refuse("a product of two computed tensors"))?;
+    let rows_are_classes = node.op() == "Conv" || (node.op() == "Gemm" && node.int("transB", 0) == 1);
+    let channels = layer.shape[1];
+    let wanted = if rows_are_classes { [head.classes, channels] } else { [channels, head.classes] };
+    let unit_behind =
+        matrix.shape.len() >= 2 && matrix.shape[..2] == wanted && matrix.shape[2..].iter().all(|&d| d == 1);
+    if !unit_behind || node.float("alpha", 1.0) != 1.0 || node.int("transA", 0) != 0 {
+        return Err(refuse(&format!("a {} of weights {:?}", node.op(), matrix.shape)));
+    }
+    let pooled = skip(node.input(0).unwrap_or_default(), &SHAPES);
+    let pool = graph.maker_node(pooled);
+    let mean = pool.filter(|n| match n.op().as_str() {
+        "GlobalAveragePool" => true,
+        "AveragePool" | "ReduceMean" => {
+            facts.shape(pooled).is_some_and(|s| s.iter().product::<usize>() == s[0] * channels)
+        }
+        _ => false,
+    });
+    let from = mean.and_then(|n| n.input(0)).map(|x| skip(x, &["Identity", "Dropout"]));
+    if from != Some(skip_own(graph, &layer.tensor)) {
+        return Err(refuse(&describe(pool)));
+    }
+    let matrix = emit.constant(&matrix);
+    let axis = |a| [("axis", Attr::Int(a))];
+    let flat = emit.node_out("Reshape", &[class, emit.ints(&[-1])], &[], &[(&[head.shape[0]], true)])[0];
+    let n = head.shape[0];
+    Ok(if rows_are_classes {
+        emit.node("Gather", &[matrix, flat], &axis(0), &[n, channels])
+    } else {
+        let columns = emit.node_out("Gather", &[matrix, flat], &axis(1), &[(&[channels, n], false)])[0];
+        emit.node_out("Transpose", &[columns], &[("perm", Attr::Ints(vec![1, 0]))], &[(&[n, channels], true)])[0]
+    })
+}
+
+/// The layer itself seen through what does not change it.
+fn skip_own<'g>(graph: &Graph<'g>, mut tensor: &'g str) -> &'g str {
+    while let Some(node) = graph.maker_node(tensor).filter(|n| matches!(n.op().as_str(), "Identity" | "Dropout")) {
+        tensor = node.input(0).unwrap_or_default();
+    }
+    tensor
+}

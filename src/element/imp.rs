@@ -1,0 +1,216 @@
+//! The element's life: states, caps, events, and the way of a frame through it.
+
+use std::sync::atomic::Ordering;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use gst::glib;
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+use gst_base::prelude::*;
+use gst_base::subclass::BaseTransformMode;
+use gst_video::subclass::prelude::*;
+
+use super::frame::{FORMATS, Video};
+use super::message;
+use super::session::Session;
+use super::settings::{GradCam, Settings};
+use crate::error::{Error, Result};
+use crate::explain::Explainer;
+use crate::worker::guard;
+
+static CAT: LazyLock<gst::DebugCategory> =
+    LazyLock::new(|| gst::DebugCategory::new("gradcam", gst::DebugColorFlags::empty(), Some("Grad-CAM on live video")));
+
+/// What a frame needs.
+#[derive(Debug, Default)]
+pub struct State {
+    session: Option<Session>,
+    video: Option<Video>,
+}
+
+/// A poisoned lock still holds whole values here: nothing is left half changed by a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for GradCam {
+    const NAME: &'static str = "GstGradCam";
+    type Type = super::GradCam;
+    type ParentType = gst_video::VideoFilter;
+}
+
+#[glib::derived_properties]
+impl ObjectImpl for GradCam {
+    fn constructed(&self) {
+        self.parent_constructed();
+        // GstVideoFilter drops late frames by default: a map may be late, a frame is never lost for it.
+        self.obj().set_qos(false);
+    }
+
+    fn set_property(&self, id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        self.derived_set_property(id, value, pspec);
+        if self.started.load(Ordering::SeqCst) && pspec.flags().contains(gst::PARAM_FLAG_MUTABLE_READY) {
+            let name = pspec.name();
+            let text = format!("{name} was set while running: it takes effect at the next start (state READY or NULL)");
+            message::remark(&*self.obj(), &text);
+        }
+    }
+}
+
+impl GstObjectImpl for GradCam {}
+
+impl ElementImpl for GradCam {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "Grad-CAM overlay",
+                "Filter/Effect/Analyzer/Video",
+                "Shows where an ONNX image classifier looks: explains every frame (Grad-CAM) and paints the heat map over it",
+                concat!("The gradcam developers <", env!("CARGO_PKG_REPOSITORY"), ">"),
+            )
+        });
+        Some(&METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+            let caps = gst_video::VideoCapsBuilder::new().format_list(FORMATS.map(|(format, _)| format)).build();
+            [("sink", gst::PadDirection::Sink), ("src", gst::PadDirection::Src)]
+                .map(|(name, direction)| gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps))
+                .map(|template| template.expect("both are named once and have caps"))
+                .into()
+        });
+        &TEMPLATES
+    }
+
+    fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        if transition == gst::StateChange::PausedToReady {
+            self.cancel();
+        }
+        self.parent_change_state(transition)
+    }
+}
+
+impl BaseTransformImpl for GradCam {
+    const MODE: BaseTransformMode = BaseTransformMode::AlwaysInPlace;
+    const PASSTHROUGH_ON_SAME_CAPS: bool = false;
+    const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
+
+    fn start(&self) -> Result<(), gst::ErrorMessage> {
+        let settings = lock(&self.settings).clone();
+        let session = guard(|| self.open(&settings)).map_err(|error| message::failure(&error))?;
+        *lock(&self.stopper) = Some(session.worker().stopper());
+        *lock(&self.state) = State { session: Some(session), video: None };
+        self.started.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn stop(&self) -> Result<(), gst::ErrorMessage> {
+        self.started.store(false, Ordering::SeqCst);
+        self.cancel();
+        *lock(&self.stopper) = None;
+        let State { session, .. } = std::mem::take(&mut *lock(&self.state));
+        if let Some(session) = session {
+            gst::debug!(CAT, imp = self, "stopped; {} frames passed without a map", session.failures.total());
+        }
+        Ok(())
+    }
+
+    fn sink_event(&self, event: gst::Event) -> bool {
+        match event.view() {
+            // Comes beside the streaming thread, which may be waiting for a run.
+            gst::EventView::FlushStart(_) => self.cancel(),
+            gst::EventView::FlushStop(_) => {
+                if let Some(stopper) = &*lock(&self.stopper) {
+                    stopper.resume();
+                }
+            }
+            _ => {}
+        }
+        self.parent_sink_event(event)
+    }
+
+    fn before_transform(&self, buffer: &gst::BufferRef) {
+        let segment = self.obj().segment();
+        let segment = segment.downcast_ref::<gst::ClockTime>();
+        if let Some(time) = segment.and_then(|segment| segment.to_stream_time(buffer.pts()))
+            && let Err(error) = self.obj().sync_values(time)
+        {
+            gst::debug!(CAT, imp = self, "controlled properties stay as they are: {error}");
+        }
+    }
+
+    fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let live = lock(&self.settings).live();
+        let mut state = lock(&self.state);
+        let State { session: Some(session), video: Some(video) } = &mut *state else {
+            return Err(gst::FlowError::NotNegotiated);
+        };
+        if let Err(error) = session.retarget(&live.target_class) {
+            message::warn(&*self.obj(), &error, "the class explained so far stays");
+        }
+        match session.annotate(video, buffer, &live) {
+            Ok(()) => Ok(gst::FlowSuccess::Ok),
+            Err(Error::Interrupted) if session.worker().stopper().is_cancelled() => Err(gst::FlowError::Flushing),
+            Err(error) => {
+                gst::debug!(CAT, imp = self, "frame {:?} passes without a map: {error}", buffer.pts());
+                if let Some(count) = session.failures.count(Instant::now()) {
+                    let and_so = format!("the video goes on without a map ({count} frames so far)");
+                    message::warn(&*self.obj(), &error, &and_so);
+                }
+                Ok(gst::FlowSuccess::Ok)
+            }
+        }
+    }
+}
+
+impl VideoFilterImpl for GradCam {
+    fn set_info(
+        &self,
+        caps: &gst::Caps,
+        info: &gst_video::VideoInfo,
+        _: &gst::Caps,
+        _: &gst_video::VideoInfo,
+    ) -> Result<(), gst::LoggableError> {
+        let video = Video::new(info).ok_or_else(|| gst::loggable_error!(CAT, "cannot paint on {caps}"))?;
+        lock(&self.state).video = Some(video);
+        Ok(())
+    }
+}
+
+impl GradCam {
+    /// Opens the model as the properties say, and tells the log and the bus what was found.
+    fn open(&self, settings: &Settings) -> Result<Session> {
+        let model = settings.model()?;
+        let explainer = Explainer::open(&model, &settings.options()?)?;
+        let info = explainer.info().clone();
+        gst::info!(CAT, imp = self, "{}: {}", model.display(), info.spec.origin);
+        gst::info!(
+            CAT,
+            imp = self,
+            "score {} ({}), layer {} {:?}",
+            info.score,
+            info.activation,
+            info.layer,
+            info.layer_shape
+        );
+        if let Some(check) = &info.self_check {
+            gst::info!(CAT, imp = self, "self-check: {check}");
+        }
+        let session = Session::new(explainer, &settings.live())?;
+        for warning in &info.warnings {
+            message::remark(&*self.obj(), warning);
+        }
+        lock(&self.settings).resolved_target_layer = Some(info.layer);
+        self.obj().notify_resolved_target_layer();
+        Ok(session)
+    }
+
+    fn cancel(&self) {
+        if let Some(stopper) = &*lock(&self.stopper) {
+            stopper.cancel();
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The crate's errors as messages on the bus: which domain and code, our sentence first.
+
+use gst::prelude::*;
+use gst::{ElementMessageType, LibraryError, ResourceError, StreamError};
+
+use crate::error::Error;
+
+enum Code {
+    Resource(ResourceError),
+    Library(LibraryError),
+    Stream(StreamError),
+}
+
+fn code(error: &Error) -> Code {
+    match error {
+        Error::NoModel { .. } | Error::ModelNotFound { .. } => Code::Resource(ResourceError::NotFound),
+        Error::ModelUnreadable { .. } | Error::Labels { .. } => Code::Resource(ResourceError::OpenRead),
+        Error::ModelDamaged { .. }
+        | Error::ModelUnusable { .. }
+        | Error::Unsupported { .. }
+        | Error::Layer { .. }
+        | Error::Target { .. }
+        | Error::Setting { .. }
+        | Error::Session { .. }
+        | Error::SelfCheck { .. } => Code::Resource(ResourceError::Settings),
+        Error::Runtime { .. } => Code::Library(LibraryError::Init),
+        Error::Inference { .. } | Error::Interrupted => Code::Stream(StreamError::Failed),
+        Error::Frame { .. } => Code::Stream(StreamError::Format),
+    }
+}
+
+/// For a state change that fails. The two-part form, since a lone text would be the part that users do not see.
+pub(super) fn failure(error: &Error) -> gst::ErrorMessage {
+    let (text, debug) = (error.to_string(), format!("{error:?}"));
+    match code(error) {
+        Code::Resource(code) => gst::error_msg!(code, ("{text}"), ["{debug}"]),
+        Code::Library(code) => gst::error_msg!(code, ("{text}"), ["{debug}"]),
+        Code::Stream(code) => gst::error_msg!(code, ("{text}"), ["{debug}"]),
+    }
+}
+
+/// A WARNING on the bus: the error's sentence, and what becomes of the video.
+pub(super) fn warn(element: &impl IsA<gst::Element>, error: &Error, and_so: &str) {
+    let (text, debug) = (format!("{error}; {and_so}"), format!("{error:?}"));
+    match code(error) {
+        Code::Resource(code) => post(element, code, &text, &debug),
+        Code::Library(code) => post(element, code, &text, &debug),
+        Code::Stream(code) => post(element, code, &text, &debug),
+    }
+}
+
+/// A WARNING on the bus about how the element is set up.
+pub(super) fn remark(element: &impl IsA<gst::Element>, text: &str) {
+    post(element, ResourceError::Settings, text, "");
+}
+
+fn post<C: gst::MessageErrorDomain>(element: &impl IsA<gst::Element>, code: C, text: &str, debug: &str) {
+    let debug = (!debug.is_empty()).then_some(debug);
+    element.message_full(ElementMessageType::Warning, code, Some(text), debug, file!(), module_path!(), line!());
+}

@@ -1,0 +1,115 @@
+//! The GStreamer face: plugin `gradcam` with the element of the same name.
+//!
+//! `mod.rs` registers, `settings.rs` is the table of properties, `imp.rs` the element's life, `session.rs` what it does to
+//! a frame, `frame.rs` and `message.rs` translate frames and errors. What is computed lives elsewhere, without GStreamer.
+
+// What the macros generate: accessors, documented by their properties' blurbs, and the plugin's description.
+#![allow(missing_docs)]
+
+use gst::glib;
+use gst::prelude::*;
+
+use crate::{cam, prep, render};
+
+mod frame;
+mod imp;
+mod message;
+mod session;
+mod settings;
+
+glib::wrapper! {
+    /// The element `gradcam`: paints on each frame where an image classifier looks.
+    ///
+    /// ```text
+    /// gst-launch-1.0 v4l2src ! videoconvert ! gradcam model=m.onnx ! videoconvert ! autovideosink
+    /// ```
+    pub struct GradCam(ObjectSubclass<settings::GradCam>)
+        @extends gst_video::VideoFilter, gst_base::BaseTransform, gst::Element, gst::Object;
+}
+
+fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    gst::Element::register(Some(plugin), "gradcam", gst::Rank::NONE, GradCam::static_type())
+}
+
+gst::plugin_define!(
+    gradcam,
+    env!("CARGO_PKG_DESCRIPTION"),
+    plugin_init,
+    concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
+    "MIT/X11",
+    env!("CARGO_PKG_NAME"),
+    env!("CARGO_PKG_NAME"),
+    env!("CARGO_PKG_REPOSITORY"),
+    env!("BUILD_REL_DATE")
+);
+
+/// An enumeration of the library as GObject knows it, one row a value.
+macro_rules! enumeration {
+    (
+        $(#[$doc:meta])* $name:ident = $type_name:literal, $target:ty:
+        $($(#[$default:meta])? $variant:ident, $nick:literal, $text:literal => $value:expr;)+
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+        #[repr(i32)]
+        #[enum_type(name = $type_name)]
+        #[non_exhaustive]
+        pub enum $name {
+            $($(#[$default])? #[enum_value(nick = $nick, name = $text)] $variant,)+
+        }
+
+        impl From<$name> for $target {
+            fn from(value: $name) -> Self {
+                match value {
+                    $($name::$variant => $value,)+
+                }
+            }
+        }
+    };
+}
+
+enumeration! {
+    /// Values of the property `method`.
+    Method = "GstGradCamMethod", cam::Method:
+    #[default] GradCam, "gradcam", "Grad-CAM (Selvaraju et al. 2017): any network" => cam::Method::GradCam;
+    Cam, "cam", "CAM (Zhou et al. 2016): global average pooling and one linear layer" => cam::Method::Cam;
+}
+
+enumeration! {
+    /// Values of the property `preprocess`.
+    Preprocess = "GstGradCamPreprocess", prep::Preprocess:
+    #[default] Auto, "auto", "The model's metadata, else MODEL.modelinfo, else as ImageNet" => prep::Preprocess::Auto;
+    Imagenet, "imagenet", "ImageNet's mean and deviation" => prep::Preprocess::Imagenet;
+    ZeroOne, "zero-one", "0 to 1" => prep::Preprocess::ZeroOne;
+    MinusOneOne, "minus-one-one", "-1 to 1" => prep::Preprocess::MinusOneOne;
+    Raw, "raw", "0 to 255, as it is" => prep::Preprocess::Raw;
+}
+
+enumeration! {
+    /// Values of the property `color-format`.
+    ColorFormat = "GstGradCamColorFormat", Option<prep::ColorFormat>:
+    #[default] Auto, "auto", "The model's metadata, else RGB" => None;
+    Rgb, "rgb", "Red, green, blue" => Some(prep::ColorFormat::Rgb);
+    Bgr, "bgr", "Blue, green, red" => Some(prep::ColorFormat::Bgr);
+    Gray, "gray", "One channel" => Some(prep::ColorFormat::Gray);
+}
+
+enumeration! {
+    /// Values of the property `resize-mode`.
+    ResizeMode = "GstGradCamResizeMode", Option<prep::ResizeMode>:
+    #[default] Auto, "auto", "The model's metadata, else its usual fit" => None;
+    Crop, "crop", "The middle of the frame" => Some(prep::ResizeMode::Crop);
+    Stretch, "stretch", "The whole frame, its shape changed" => Some(prep::ResizeMode::Stretch);
+    Letterbox, "letterbox", "The whole frame, with bars" => Some(prep::ResizeMode::Letterbox);
+}
+
+enumeration! {
+    /// Values of the property `colormap`.
+    Colormap = "GstGradCamColormap", render::Colormap:
+    #[default] Jet, "jet", "Blue, green, yellow, red" => render::Colormap::Jet;
+    Turbo, "turbo", "A smoother jet" => render::Colormap::Turbo;
+    Viridis, "viridis", "Even steps, violet to yellow" => render::Colormap::Viridis;
+    Inferno, "inferno", "Even steps, black to yellow" => render::Colormap::Inferno;
+    Magma, "magma", "Even steps, black to white" => render::Colormap::Magma;
+    Gray, "gray", "Black to white" => render::Colormap::Gray;
+}

@@ -1,0 +1,152 @@
+//! An open model at work: what the element does to one frame, and what it keeps from frame to frame.
+
+use std::time::{Duration, Instant};
+
+use ndarray::{Array2, ArrayView2};
+
+use super::frame::Video;
+use super::settings::Live;
+use crate::cam::Target;
+use crate::error::Result;
+use crate::explain::{ClassMap, Explainer, ModelInfo};
+use crate::prep::Preparer;
+use crate::render::Painter;
+use crate::worker::{Worker, guard};
+
+/// Between start and stop.
+#[derive(Debug)]
+pub(super) struct Session {
+    worker: Worker,
+    preparer: Preparer,
+    painter: Painter,
+    info: ModelInfo,
+    targets: Vec<Target>,
+    /// What the user last asked for, valid or not: each wish is looked up, and complained about, once.
+    asked: String,
+    pub(super) failures: Failures,
+}
+
+impl Session {
+    pub(super) fn new(explainer: Explainer, live: &Live) -> Result<Session> {
+        let info = explainer.info().clone();
+        Ok(Session {
+            targets: info.targets(&live.target_class)?,
+            asked: live.target_class.clone(),
+            preparer: explainer.preparer(),
+            painter: Painter::new(live.style),
+            worker: Worker::spawn(explainer)?,
+            info,
+            failures: Failures::default(),
+        })
+    }
+
+    pub(super) fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
+    /// Takes up another target class; the former one stays when there is no such class.
+    pub(super) fn retarget(&mut self, target_class: &str) -> Result<()> {
+        if self.asked == target_class {
+            return Ok(());
+        }
+        self.asked = target_class.to_owned();
+        self.targets = self.info.targets(target_class)?;
+        Ok(())
+    }
+
+    /// Explains the buffer's picture and paints the map over it. On an error the picture is as it was,
+    /// unless painting itself failed.
+    pub(super) fn annotate(&mut self, video: &Video, buffer: &mut gst::BufferRef, live: &Live) -> Result<()> {
+        let Session { worker, preparer, painter, targets, .. } = self;
+        video.with_frame(buffer, |frame| {
+            let seen = worker.explain(targets, |input| guard(|| preparer.prepare(&frame.as_frame(), input)))?;
+            guard(|| {
+                painter.set_style(live.style);
+                match seen.maps.as_slice() {
+                    [] => {}
+                    [only] => painter.paint(frame, only.map.view(), seen.region)?,
+                    several => painter.paint(frame, merged(several).view(), seen.region)?,
+                }
+                if live.draw_labels {
+                    painter.write(frame, &seen.maps.iter().map(label).collect::<Vec<_>>())?;
+                }
+                Ok(())
+            })
+        })
+    }
+}
+
+/// "Egyptian cat 38 %".
+fn label(seen: &ClassMap) -> String {
+    format!("{} {:.0} %", seen.label, seen.score * 100.0)
+}
+
+/// The largest value of all maps at each place, each map scaled by its own maximum: no class drowns another.
+fn merged(maps: &[ClassMap]) -> Array2<f32> {
+    let mut all = Array2::zeros(maps[0].map.dim());
+    for seen in maps {
+        let top = top(seen.map.view());
+        if top > 0.0 {
+            all.zip_mut_with(&seen.map, |all: &mut f32, &value| *all = all.max(value / top));
+        }
+    }
+    all
+}
+
+fn top(map: ArrayView2<f32>) -> f32 {
+    map.iter().copied().fold(0.0, f32::max)
+}
+
+/// Counts frames that passed without a map, and says which of them to report: the first, then one a second at most.
+#[derive(Debug, Default)]
+pub(super) struct Failures {
+    count: u64,
+    reported: Option<Instant>,
+}
+
+impl Failures {
+    /// Counts one; the number so far if it is time to say so.
+    pub(super) fn count(&mut self, now: Instant) -> Option<u64> {
+        self.count += 1;
+        if self.reported.is_some_and(|last| now.duration_since(last) < Duration::from_secs(1)) {
+            return None;
+        }
+        self.reported = Some(now);
+        Some(self.count)
+    }
+
+    /// Frames that passed without a map, so far.
+    pub(super) fn total(&self) -> u64 {
+        self.count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    fn seen(map: Array2<f32>) -> ClassMap {
+        ClassMap { class: 3, label: "Egyptian cat".into(), score: 0.384, map }
+    }
+
+    #[test]
+    fn labels_are_a_name_and_a_whole_percentage() {
+        assert_eq!(label(&seen(array![[1.0]])), "Egyptian cat 38 %");
+    }
+
+    #[test]
+    fn a_weak_class_shows_beside_a_strong_one_and_an_empty_map_hides_none() {
+        let maps = [seen(array![[1000.0, 0.0]]), seen(array![[0.0, 1e-6]]), seen(array![[0.0, 0.0]])];
+        assert_eq!(merged(&maps), array![[1.0, 1.0]]);
+    }
+
+    #[test]
+    fn failures_are_reported_once_a_second_and_all_counted() {
+        let (mut failures, start) = (Failures::default(), Instant::now());
+        let at = |ms| start + Duration::from_millis(ms);
+        let said: Vec<_> = [0, 40, 999, 1000, 1100, 2500].into_iter().map(|ms| failures.count(at(ms))).collect();
+        assert_eq!(said, [Some(1), None, None, Some(4), None, Some(6)]);
+        assert_eq!(failures.total(), 6);
+    }
+}

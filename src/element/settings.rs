@@ -1,0 +1,214 @@
+//! THE TABLE of properties: one attribute each, on the instance structure; and what they say, as the library's options.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+
+use gst::glib;
+use gst::prelude::*;
+
+use super::imp::State;
+use super::{ColorFormat, Colormap, Method, Preprocess, ResizeMode};
+use crate::error::{Error, Result};
+use crate::explain::Options;
+use crate::prep::Overrides;
+use crate::render::Style;
+use crate::worker::Stopper;
+
+/// The element's instance.
+#[derive(glib::Properties, Default)]
+#[properties(wrapper_type = super::GradCam)]
+pub struct GradCam {
+    #[property(name = "model", get, set, type = Option<String>, member = model, mutable_ready, nick = "Model",
+        blurb = "Path of the ONNX classifier (unset = the installed demo model, gradcam/efficientnet-lite0.onnx in the user's data directory)")]
+    #[property(name = "labels-file", get, set, type = Option<String>, member = labels_file, mutable_ready, nick = "Labels file",
+        blurb = "Path of the class names, one a line or JSON (unset = the model's metadata, else a file beside the model)")]
+    #[property(name = "method", get, set, type = Method, member = method, mutable_ready, nick = "Method",
+        blurb = "How activations and gradients become a map", builder(Method::default()))]
+    #[property(name = "target-layer", get, set, type = Option<String>, member = target_layer, mutable_ready, nick = "Target layer",
+        blurb = "Tensor, node or module of the model whose activations are explained (unset = the deepest with a spatial grid)")]
+    #[property(name = "resolved-target-layer", get, type = Option<String>, member = resolved_target_layer, nick = "Resolved target layer",
+        blurb = "Tensor that is explained (null until the model is open)")]
+    #[property(name = "target-class", get, set, type = Option<String>, member = target_class, mutable_playing, nick = "Target class",
+        blurb = "Class to explain: index or label, or a comma list of them (unset or empty = the best class of each frame)")]
+    #[property(name = "score-output", get, set, type = Option<String>, member = score_output, mutable_ready, nick = "Score output",
+        blurb = "Output of the model that holds the class scores (unset = found by itself)")]
+    #[property(name = "preprocess", get, set, type = Preprocess, member = preprocess, mutable_ready, nick = "Preprocessing",
+        blurb = "How pixels become the model's input", builder(Preprocess::default()))]
+    #[property(name = "mean", get, set, type = Option<String>, member = mean, mutable_ready, nick = "Mean",
+        blurb = "\"r,g,b\" on the 0 to 1 scale, in the model's channel order; overrides preprocess (unset = as preprocess says)")]
+    #[property(name = "std", get, set, type = Option<String>, member = std, mutable_ready, nick = "Standard deviation",
+        blurb = "\"r,g,b\" on the 0 to 1 scale, in the model's channel order; overrides preprocess (unset = as preprocess says)")]
+    #[property(name = "color-format", get, set, type = ColorFormat, member = color_format, mutable_ready, nick = "Colour format",
+        blurb = "Channel order of the model's input", builder(ColorFormat::default()))]
+    #[property(name = "resize-mode", get, set, type = ResizeMode, member = resize_mode, mutable_ready, nick = "Resize mode",
+        blurb = "How a frame is fitted to the model's input; the map is fitted back the same way", builder(ResizeMode::default()))]
+    #[property(name = "input-size", get, set, type = Option<String>, member = input_size, mutable_ready, nick = "Input size",
+        blurb = "\"WxH\" in pixels, for models whose input size is free (unset = the model's own)")]
+    #[property(name = "alpha", get, set, type = f64, member = alpha, minimum = 0.0, maximum = 1.0, default = 0.5, controllable, mutable_playing, nick = "Alpha",
+        blurb = "Opacity of the map: 0 = only the picture, 1 = only the map")]
+    #[property(name = "colormap", get, set, type = Colormap, member = colormap, mutable_playing, nick = "Colour map",
+        blurb = "Colours of the map, from where the model does not look to where it does", builder(Colormap::default()))]
+    #[property(name = "draw-labels", get, set, type = bool, member = draw_labels, default = true, mutable_playing, nick = "Draw labels",
+        blurb = "Write name and probability of the explained classes on the frame")]
+    #[property(name = "runtime-library", get, set, type = Option<String>, member = runtime_library, mutable_ready, nick = "Runtime library",
+        blurb = "Path of ONNX Runtime's shared library (unset = ORT_DYLIB_PATH, else beside the plugin, the user's data directory, the system)")]
+    #[property(name = "threads", get, set, type = u32, member = threads, minimum = 0, maximum = 1024, default = 0, mutable_ready, nick = "Threads",
+        blurb = "Threads that compute one frame (0 = automatic)")]
+    #[property(name = "self-check", get, set, type = bool, member = self_check, default = true, mutable_ready, nick = "Self-check",
+        blurb = "When the model is opened, compare its outputs with the original's and the gradient with finite differences")]
+    pub(super) settings: Mutex<Settings>,
+    /// Held by the streaming thread for the length of a frame; beside it, only start and stop take it.
+    pub(super) state: Mutex<State>,
+    /// Cancels the run in progress, whoever holds `state`.
+    pub(super) stopper: Mutex<Option<Stopper>>,
+    /// A model is open: what is set now and read only at the start comes too late.
+    pub(super) started: AtomicBool,
+}
+
+/// The properties' values.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    model: Option<String>,
+    labels_file: Option<String>,
+    method: Method,
+    target_layer: Option<String>,
+    pub(super) resolved_target_layer: Option<String>,
+    target_class: Option<String>,
+    score_output: Option<String>,
+    preprocess: Preprocess,
+    mean: Option<String>,
+    std: Option<String>,
+    color_format: ColorFormat,
+    resize_mode: ResizeMode,
+    input_size: Option<String>,
+    alpha: f64,
+    colormap: Colormap,
+    draw_labels: bool,
+    runtime_library: Option<String>,
+    threads: u32,
+    self_check: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            model: None,
+            labels_file: None,
+            method: Method::default(),
+            target_layer: None,
+            resolved_target_layer: None,
+            target_class: None,
+            score_output: None,
+            preprocess: Preprocess::default(),
+            mean: None,
+            std: None,
+            color_format: ColorFormat::default(),
+            resize_mode: ResizeMode::default(),
+            input_size: None,
+            alpha: 0.5,
+            colormap: Colormap::default(),
+            draw_labels: true,
+            runtime_library: None,
+            threads: 0,
+            self_check: true,
+        }
+    }
+}
+
+/// What may change from frame to frame.
+#[derive(Debug, Clone)]
+pub(super) struct Live {
+    pub(super) style: Style,
+    pub(super) draw_labels: bool,
+    /// "" = the best class.
+    pub(super) target_class: String,
+}
+
+impl Settings {
+    /// The model to open.
+    pub(super) fn model(&self) -> Result<PathBuf> {
+        if let Some(path) = set(&self.model) {
+            return Ok(path.into());
+        }
+        let path = glib::user_data_dir().join("gradcam").join("efficientnet-lite0.onnx");
+        if path.exists() { Ok(path) } else { Err(Error::NoModel { path }) }
+    }
+
+    pub(super) fn options(&self) -> Result<Options> {
+        Ok(Options {
+            method: self.method.into(),
+            target_layer: set(&self.target_layer).map(str::to_owned),
+            score_output: set(&self.score_output).map(str::to_owned),
+            prep: Overrides {
+                preprocess: self.preprocess.into(),
+                mean: set(&self.mean).map(|text| numbers("mean", text)).transpose()?,
+                std: set(&self.std).map(|text| numbers("std", text)).transpose()?,
+                color_format: self.color_format.into(),
+                resize_mode: self.resize_mode.into(),
+            },
+            input_size: set(&self.input_size).map(size).transpose()?,
+            labels_file: set(&self.labels_file).map(PathBuf::from),
+            runtime_library: set(&self.runtime_library).map(PathBuf::from),
+            threads: self.threads as usize,
+            self_check: self.self_check,
+        })
+    }
+
+    pub(super) fn live(&self) -> Live {
+        Live {
+            style: Style { colormap: self.colormap.into(), alpha: self.alpha as f32 },
+            draw_labels: self.draw_labels,
+            target_class: self.target_class.clone().unwrap_or_default(),
+        }
+    }
+}
+
+/// An empty text is as good as none: gst-launch cannot unset a property.
+fn set(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|text| !text.is_empty())
+}
+
+fn numbers(name: &'static str, text: &str) -> Result<Vec<f32>> {
+    let numbers: Option<Vec<f32>> =
+        text.split(',').map(|n| n.trim().parse().ok().filter(|n: &f32| n.is_finite())).collect();
+    numbers.ok_or_else(|| Error::Setting {
+        name,
+        value: text.into(),
+        why: "expected one number a channel, as in \"0.485,0.456,0.406\"".into(),
+    })
+}
+
+fn size(text: &str) -> Result<(usize, usize)> {
+    let side = |text: &str| text.trim().parse().ok().filter(|&n: &usize| n > 0);
+    let sides = text.split_once(['x', 'X']).and_then(|(width, height)| Some((side(width)?, side(height)?)));
+    sides.ok_or_else(|| Error::Setting {
+        name: "input-size",
+        value: text.into(),
+        why: "expected width x height in pixels, as in \"224x224\"".into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_number_lists_are_read_or_explained() {
+        assert_eq!(size("320x 240").unwrap(), (320, 240));
+        assert_eq!(numbers("mean", "0.5, 0.25,1").unwrap(), [0.5, 0.25, 1.0]);
+        for text in ["", "224", "0x5", "x", "-1x3", "1e3x2", "axb"] {
+            assert!(size(text).unwrap_err().to_string().contains("224x224"), "{text:?}");
+        }
+        for text in ["a", "1,,2", "nan,1,1", "1;2"] {
+            assert!(numbers("std", text).unwrap_err().to_string().starts_with("std="), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_text_is_an_unset_property() {
+        let settings = Settings { mean: Some(String::new()), input_size: Some(String::new()), ..Settings::default() };
+        let options = settings.options().unwrap();
+        assert_eq!((options.prep.mean, options.input_size), (None, None));
+    }
+}

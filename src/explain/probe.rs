@@ -1,0 +1,162 @@
+//! One probe run: pins the input's size and measures every tensor's type and shape.
+
+use std::collections::{HashMap, HashSet};
+
+use ndarray::ArrayD;
+
+use crate::engine::{Config, Engine, Input, Output};
+use crate::error::{Error, Result};
+use crate::onnx::{DType, Data, Fact, Facts, Graph, Model, Tensor, ValueInfo};
+use crate::prep::Layout;
+
+/// Input pixels that a model may ask for; more is a slip or an attack.
+const MAX_PIXELS: usize = 1 << 26;
+/// Side of the input where neither model nor user says one.
+const DEFAULT_SIDE: usize = 224;
+
+/// The picture's input, its sizes pinned.
+#[derive(Debug, Clone)]
+pub(super) struct Picture {
+    pub name: String,
+    pub shape: Vec<usize>,
+    /// `(width, height)`
+    pub size: (usize, usize),
+    pub channels: usize,
+    pub layout: Layout,
+    pub warning: Option<String>,
+}
+
+/// Finds the picture's input and fixes its dynamic sizes.
+pub(super) fn pin(mut model: Model, asked: Option<(usize, usize)>) -> Result<(Model, Picture)> {
+    let picture = picture(&model, asked)?;
+    model.pin_input(&picture.name, DType::F32, &picture.shape);
+    model.drop_declared_shapes();
+    Ok((model, picture))
+}
+
+fn picture(model: &Model, asked: Option<(usize, usize)>) -> Result<Picture> {
+    let unusable = |why: String| Err(Error::ModelUnusable { why });
+    let inputs = model.inputs();
+    let list = || inputs.iter().map(ValueInfo::to_string).collect::<Vec<_>>().join(", ");
+    if model.metadata().contains_key("gradcam.version") && inputs.len() > 1 {
+        return unusable("it is an explained model already (written by `gradcam export`); give the original".into());
+    }
+    let [input] = inputs.as_slice() else {
+        return unusable(if inputs.is_empty() {
+            "it has no input for a picture".into()
+        } else {
+            format!("it has several inputs, {}, and one input, the picture, is supported", list())
+        });
+    };
+    match input.dtype {
+        Some(DType::F32) => {}
+        Some(other) => {
+            return unusable(format!("its input {input} is {}; float32 input is supported", other.name()));
+        }
+        None => return unusable(format!("its input {input}; a float32 picture is supported")),
+    }
+    let unknown = vec![None, Some(3), None, None];
+    let dims = input.shape.as_ref().unwrap_or(&unknown);
+    let &[batch, second, third, fourth] = dims.as_slice() else {
+        return unusable(format!("its input {input} is no picture: four axes, [1, 3, height, width], are needed"));
+    };
+    if batch.is_some_and(|n| n != 1) {
+        return unusable(format!(
+            "its input {input} takes several pictures at a time; export it with batch size 1 or dynamic"
+        ));
+    }
+    let is_channels = |d: Option<usize>| matches!(d, Some(1 | 3));
+    let last = is_channels(fourth) && !is_channels(second);
+    let (layout, channels, height, width) = if last {
+        (Layout::ChannelsLast, fourth, second, third)
+    } else {
+        (Layout::ChannelsFirst, second, third, fourth)
+    };
+    let channels = channels.unwrap_or(3);
+    if !matches!(channels, 1 | 3) {
+        return unusable(format!("its input {input} has {channels} channels; 3 (colour) or 1 (grey) are supported"));
+    }
+    let mut guessed = false;
+    let mut side = |fixed: Option<usize>, asked: Option<usize>, name: &str| match (fixed, asked) {
+        (Some(fixed), Some(asked)) if fixed != asked => {
+            let why = format!(
+                "the model was exported for {name} {fixed}; leave input-size away or export the model with dynamic sizes"
+            );
+            Err(Error::Setting { name: "input-size", value: asked.to_string(), why })
+        }
+        (Some(side), _) | (None, Some(side)) => Ok(side),
+        (None, None) => {
+            guessed = true;
+            Ok(DEFAULT_SIDE)
+        }
+    };
+    let width = side(width, asked.map(|s| s.0), "width")?;
+    let height = side(height, asked.map(|s| s.1), "height")?;
+    if width == 0 || height == 0 || width.checked_mul(height).is_none_or(|n| n > MAX_PIXELS) {
+        return unusable(format!("its input of {width}x{height} pixels is out of range (1 to {MAX_PIXELS} pixels)"));
+    }
+    let warning = guessed.then(|| {
+        format!("the model's input size is dynamic: {width}x{height} is used; set input-size to the size that it was trained with")
+    });
+    let shape = match layout {
+        Layout::ChannelsFirst => vec![1, channels, height, width],
+        Layout::ChannelsLast => vec![1, height, width, channels],
+    };
+    Ok(Picture { name: input.name.clone(), shape, size: (width, height), channels, layout, warning })
+}
+
+/// Runs the model once on a blank frame, every tensor an output.
+pub(super) fn measure(model: &Model, picture: &Picture, config: &Config) -> Result<Facts> {
+    let graph = Graph::new(model)?;
+    let names: Vec<&str> = {
+        let mut seen = HashSet::new();
+        let made = graph.order.iter().flat_map(|n| n.outputs()).map(String::as_str);
+        made.filter(|name| !name.is_empty() && seen.insert(*name)).collect()
+    };
+    let mut probe = model.clone();
+    probe.keep_outputs(&names);
+    let mut engine = Engine::new(&probe.to_bytes()?, &Config { unoptimized: true, ..config.clone() })?;
+    let blank = ArrayD::<f32>::zeros(picture.shape.clone());
+    let outputs = engine.run(&[(&picture.name, Input::F32(blank.view()))], &names)?;
+
+    let depends = depends_on_picture(&graph, &picture.name);
+    let mut facts: HashMap<String, Fact> = HashMap::new();
+    facts.insert(picture.name.clone(), Fact { dtype: DType::F32, shape: picture.shape.clone(), value: None });
+    for name in model.initializer_names() {
+        if let Some(tensor) = model.initializer(name) {
+            facts.insert(name.into(), Fact { dtype: tensor.dtype(), shape: tensor.shape, value: None });
+        }
+    }
+    for (name, output) in names.iter().zip(outputs) {
+        let constant = !depends.contains(name);
+        facts.insert(name.to_string(), fact(output, constant));
+    }
+    Ok(Facts(facts))
+}
+
+fn fact(output: Output, constant: bool) -> Fact {
+    let (dtype, shape, data) = match output {
+        Output::F32(a) => (DType::F32, a.shape().to_vec(), constant.then(|| Data::F32(a.iter().copied().collect()))),
+        Output::I64(a) => (DType::I64, a.shape().to_vec(), constant.then(|| Data::I64(a.iter().copied().collect()))),
+        Output::I32(a) => {
+            (DType::I32, a.shape().to_vec(), constant.then(|| Data::I64(a.iter().map(|&x| x.into()).collect())))
+        }
+        Output::Bool(a) => (DType::BOOL, a.shape().to_vec(), constant.then(|| Data::Bool(a.iter().copied().collect()))),
+        Output::Other(name, shape) => (DType::named(&name), shape, None),
+    };
+    let value = data.map(|data| Tensor { shape: shape.clone(), data });
+    Fact { dtype, shape, value }
+}
+
+/// Tensors whose values change with the picture. Shapes do not: its size is pinned.
+fn depends_on_picture<'m>(graph: &Graph<'m>, picture: &'m str) -> HashSet<&'m str> {
+    let mut depends = HashSet::from([picture]);
+    for node in &graph.order {
+        let random = matches!(node.op().as_str(), "RandomNormal" | "RandomUniform" | "Multinomial" | "Bernoulli");
+        let reads = node.has_subgraph() || node.inputs().iter().any(|x| depends.contains(x.as_str()));
+        if random || (reads && !matches!(node.op().as_str(), "Shape" | "Size")) {
+            depends.extend(node.outputs().iter().map(String::as_str));
+        }
+    }
+    depends
+}

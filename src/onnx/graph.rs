@@ -1,0 +1,97 @@
+//! Look-ups over a model: who makes a tensor, who reads it, in which order nodes run.
+
+use std::collections::{HashMap, HashSet};
+
+use super::model::Model;
+use super::node::Node;
+use crate::error::{Error, Result};
+
+/// An index of a model's graph; linear to build.
+#[derive(Debug)]
+pub struct Graph<'m> {
+    /// Nodes so that each comes behind the makers of its inputs.
+    pub order: Vec<Node<'m>>,
+    maker: HashMap<&'m str, usize>,
+    readers: HashMap<&'m str, Vec<usize>>,
+}
+
+impl<'m> Graph<'m> {
+    /// Sorts and indexes; refuses a cycle, naming a node on it.
+    pub fn new(model: &'m Model) -> Result<Graph<'m>> {
+        let nodes: Vec<Node<'m>> = model.nodes().collect();
+        let by_output: HashMap<&str, usize> =
+            nodes.iter().enumerate().flat_map(|(i, n)| n.outputs().iter().map(move |o| (o.as_str(), i))).collect();
+        let mut waiting = vec![0usize; nodes.len()];
+        let mut after: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
+        for (i, node) in nodes.iter().enumerate() {
+            for maker in reads(node).filter_map(|name| by_output.get(name)) {
+                waiting[i] += 1;
+                after[*maker].push(i);
+            }
+        }
+        // first in, first out keeps the file's order where that is free
+        let mut ready: std::collections::VecDeque<usize> = (0..nodes.len()).filter(|&i| waiting[i] == 0).collect();
+        let mut order = Vec::with_capacity(nodes.len());
+        while let Some(i) = ready.pop_front() {
+            order.push(nodes[i]);
+            for &next in &after[i] {
+                waiting[next] -= 1;
+                if waiting[next] == 0 {
+                    ready.push_back(next);
+                }
+            }
+        }
+        if let Some(i) = (order.len() < nodes.len()).then(|| waiting.iter().position(|&w| w > 0)).flatten() {
+            let why = format!("node {:?} ({}) depends on its own output", nodes[i].name(), nodes[i].op());
+            return Err(Error::ModelDamaged { why });
+        }
+        let mut maker = HashMap::new();
+        let mut readers: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (i, node) in order.iter().enumerate() {
+            maker.extend(node.outputs().iter().filter(|o| !o.is_empty()).map(|o| (o.as_str(), i)));
+            for name in reads(node) {
+                readers.entry(name).or_default().push(i);
+            }
+        }
+        Ok(Graph { order, maker, readers })
+    }
+
+    /// Position in `order` of the node that makes a tensor; `None` for inputs and initializers.
+    pub fn maker(&self, tensor: &str) -> Option<usize> {
+        self.maker.get(tensor).copied()
+    }
+
+    /// The node that makes a tensor.
+    pub fn maker_node(&self, tensor: &str) -> Option<Node<'m>> {
+        self.maker(tensor).map(|i| self.order[i])
+    }
+
+    /// Positions in `order` of the nodes that read a tensor, sub-graphs included.
+    pub fn readers(&self, tensor: &str) -> &[usize] {
+        self.readers.get(tensor).map_or(&[], Vec::as_slice)
+    }
+
+    /// A tensor name that the model does not use yet.
+    pub fn fresh_in(model: &Model, wanted: &str) -> String {
+        let used: HashSet<&str> = model
+            .nodes()
+            .flat_map(|n| n.inputs().iter().chain(n.outputs()).map(String::as_str))
+            .chain(model.initializer_names())
+            .collect();
+        let declared: Vec<String> = model.inputs().into_iter().chain(model.outputs()).map(|v| v.name).collect();
+        let taken = |name: &str| used.contains(name) || declared.iter().any(|d| d == name);
+        let mut name = wanted.to_string();
+        let mut n = 1;
+        while taken(&name) {
+            n += 1;
+            name = format!("{wanted}_{n}");
+        }
+        name
+    }
+}
+
+/// What a node reads, directly or through its sub-graphs.
+fn reads<'m>(node: &Node<'m>) -> impl Iterator<Item = &'m str> {
+    let direct = node.inputs().iter().map(String::as_str).filter(|n| !n.is_empty());
+    direct.chain(if node.has_subgraph() { node.captured() } else { Vec::new() })
+}

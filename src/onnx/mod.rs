@@ -1,0 +1,23 @@
+//! A model file as an editable graph: load, save, look up, emit nodes.
+//!
+//! Not an inference engine and not a shape-inference engine: shapes come from a probe run, as [`Facts`].
+
+mod check;
+mod emit;
+mod external;
+mod facts;
+mod graph;
+mod model;
+mod node;
+#[rustfmt::skip]
+mod proto;
+mod tensor;
+mod val;
+
+pub use emit::{Emit, Patch};
+pub use facts::{Fact, Facts};
+pub use graph::Graph;
+pub use model::{MAX_OPSET, MIN_OPSET, Model, ValueInfo};
+pub use node::{Attr, Node};
+pub use tensor::{DType, Data, Tensor};
+pub use val::Val;

@@ -1,0 +1,294 @@
+//! The model file: load, save, read, edit.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use protobuf::Message;
+
+use super::emit::Patch;
+use super::graph::Graph;
+use super::node::{self, Attr, Node};
+use super::proto::{
+    GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto, TensorShapeProto, TypeProto, ValueInfoProto,
+    tensor_shape_proto::Dimension, type_proto,
+};
+use super::tensor::{DType, Tensor};
+use super::{check, external};
+use crate::error::{Error, Result};
+
+/// Oldest opset whose operators (Where, Less on int64) the explained model can be written in.
+pub const MIN_OPSET: i64 = 9;
+/// Newest opset that the rules were read against.
+pub const MAX_OPSET: i64 = 28;
+/// Newest IR version of the schema in `proto.rs`.
+pub(super) const MAX_IR: i64 = 14;
+/// Protobuf's own limit for one message.
+const MAX_BYTES: u64 = i32::MAX as u64;
+
+/// A declared input or output.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ValueInfo {
+    /// Tensor name.
+    pub name: String,
+    /// Element type; `None` for sequences, maps, optionals and undeclared types.
+    pub dtype: Option<DType>,
+    /// Shape with `None` for dynamic axes; `None` where no shape is declared.
+    pub shape: Option<Vec<Option<usize>>>,
+}
+
+impl std::fmt::Display for ValueInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let dtype = self.dtype.map_or("not a tensor", DType::name);
+        let dim = |d: &Option<usize>| d.map_or("?".to_string(), |d| d.to_string());
+        let shape = self.shape.as_ref().map_or("no shape".into(), |s| s.iter().map(dim).collect::<Vec<_>>().join("x"));
+        write!(f, "{:?} ({dtype} {shape})", self.name)
+    }
+}
+
+/// An ONNX model in memory, weights included; fields that this schema does not know survive a round trip.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    pub(super) proto: ModelProto,
+}
+
+impl Model {
+    /// An empty model to build, `opset` of the standard domain.
+    pub fn new(opset: i64) -> Model {
+        let mut proto = ModelProto::new();
+        proto.set_ir_version(8);
+        proto.set_producer_name("gradcam".into());
+        let mut import = OperatorSetIdProto::new();
+        import.set_domain(String::new());
+        import.set_version(opset);
+        proto.opset_import.push(import);
+        let mut graph = GraphProto::new();
+        graph.set_name("graph".into());
+        proto.graph = Some(graph).into();
+        Model { proto }
+    }
+
+    /// Reads and checks a file, with its external data.
+    pub fn load(path: &Path) -> Result<Model> {
+        let unreadable = |why: String| Error::ModelUnreadable { path: PathBuf::from(path), why };
+        let meta = fs::metadata(path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => Error::ModelNotFound { path: path.into() },
+            _ => unreadable(format!("{e}; check the path and its permissions")),
+        })?;
+        if !meta.is_file() {
+            let kind = if meta.is_dir() { "a folder" } else { "not a regular file" };
+            return Err(unreadable(format!("it is {kind}; name an .onnx file")));
+        }
+        if meta.len() > MAX_BYTES {
+            return Err(unreadable(format!(
+                "it has {} bytes and a protobuf file ends at 2 GiB; save the model with external data",
+                meta.len()
+            )));
+        }
+        if meta.len() == 0 {
+            return Err(unreadable("it is empty; copy or export the model again".into()));
+        }
+        let bytes = fs::read(path).map_err(|e| unreadable(format!("{e}; check its permissions")))?;
+        Self::parse(&bytes, Some(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))))
+    }
+
+    /// Reads and checks a self-contained model.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
+        Self::parse(bytes, None)
+    }
+
+    fn parse(bytes: &[u8], folder: Option<&Path>) -> Result<Model> {
+        let mut proto = ModelProto::parse_from_bytes(bytes).map_err(|e| Error::ModelDamaged {
+            why: format!(
+                "its {} bytes do not parse as one ({e}); it is damaged, cut short or of another kind",
+                bytes.len()
+            ),
+        })?;
+        check::check(&proto)?;
+        let mut total = bytes.len() as u64;
+        for tensor in proto.graph.mut_or_insert_default().initializer.iter_mut() {
+            let outside = !tensor.external_data.is_empty();
+            external::inline(tensor, folder)?;
+            total += if outside { tensor.raw_data().len() as u64 } else { 0 };
+            if total > MAX_BYTES {
+                let why = "with its external weights it has more than 2 GiB, which is not supported yet".into();
+                return Err(Error::ModelUnusable { why });
+            }
+        }
+        let model = Model { proto };
+        Graph::new(&model)?; // refuses cycles
+        Ok(model)
+    }
+
+    /// The file's bytes, weights included.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        self.proto.write_to_bytes().map_err(|e| Error::ModelUnusable { why: format!("it cannot be written: {e}") })
+    }
+
+    fn graph_proto(&self) -> &GraphProto {
+        &self.proto.graph
+    }
+
+    fn graph_mut(&mut self) -> &mut GraphProto {
+        self.proto.graph.mut_or_insert_default()
+    }
+
+    /// Version of the standard operator set.
+    pub fn opset(&self) -> i64 {
+        self.proto.opset_import.iter().find(|o| matches!(o.domain(), "" | "ai.onnx")).map_or(0, |o| o.version())
+    }
+
+    /// Up to IR 3 a constant must be an input too; there, constants are written as Constant nodes.
+    pub(super) fn initializers_allowed(&self) -> bool {
+        self.proto.ir_version() >= 4
+    }
+
+    /// The nodes, in the file's order.
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = Node<'_>> {
+        self.graph_proto().node.iter().map(|proto| Node { proto })
+    }
+
+    /// Inputs that a caller must give: those without a default.
+    pub fn inputs(&self) -> Vec<ValueInfo> {
+        let defaults: HashSet<&str> = self.graph_proto().initializer.iter().map(|t| t.name()).collect();
+        self.graph_proto().input.iter().filter(|v| !defaults.contains(v.name())).map(info).collect()
+    }
+
+    /// The outputs.
+    pub fn outputs(&self) -> Vec<ValueInfo> {
+        self.graph_proto().output.iter().map(info).collect()
+    }
+
+    /// A weight by name, if it is an initializer of a type that is read.
+    pub fn initializer(&self, name: &str) -> Option<Tensor> {
+        self.graph_proto().initializer.iter().find(|t| t.name() == name).and_then(Tensor::from_proto)
+    }
+
+    /// Every initializer's name.
+    pub fn initializer_names(&self) -> impl Iterator<Item = &str> {
+        self.graph_proto().initializer.iter().map(|t| t.name())
+    }
+
+    /// The file's own key-value notes.
+    pub fn metadata(&self) -> BTreeMap<String, String> {
+        self.proto.metadata_props.iter().map(|p| (p.key().to_string(), p.value().to_string())).collect()
+    }
+
+    /// Sets a note.
+    pub fn set_metadata(&mut self, key: &str, value: &str) {
+        self.proto.metadata_props.retain(|p| p.key() != key);
+        let mut entry = StringStringEntryProto::new();
+        entry.set_key(key.into());
+        entry.set_value(value.into());
+        self.proto.metadata_props.push(entry);
+    }
+
+    /// Declares an input; a `None` axis is dynamic.
+    pub fn add_input(&mut self, name: &str, dtype: DType, shape: &[Option<usize>]) {
+        self.graph_mut().input.push(value_info(name, Some(dtype), Some(shape)));
+    }
+
+    /// Declares an output; the runtime infers what is `None`.
+    pub fn add_output(&mut self, name: &str, dtype: Option<DType>, shape: Option<&[Option<usize>]>) {
+        self.graph_mut().output.push(value_info(name, dtype, shape));
+    }
+
+    /// Replaces the declared shape of an input.
+    pub fn pin_input(&mut self, name: &str, dtype: DType, shape: &[usize]) {
+        let dims: Vec<_> = shape.iter().map(|&d| Some(d)).collect();
+        if let Some(input) = self.graph_mut().input.iter_mut().find(|v| v.name() == name) {
+            input.type_ = value_info(name, Some(dtype), Some(&dims)).type_;
+        }
+    }
+
+    /// Forgets declared inner and output shapes: they may name the dynamic sizes that were pinned.
+    pub fn drop_declared_shapes(&mut self) {
+        let graph = self.graph_mut();
+        graph.value_info.clear();
+        for output in &mut graph.output {
+            if let Some(type_proto::Value::TensorType(tensor)) = output.type_.as_mut().and_then(|t| t.value.as_mut()) {
+                tensor.shape = None.into();
+            }
+        }
+    }
+
+    /// Adds a weight.
+    pub fn add_initializer(&mut self, name: &str, tensor: &Tensor) {
+        self.graph_mut().initializer.push(tensor.to_proto(name));
+    }
+
+    /// Replaces a weight's values or adds it.
+    pub fn set_initializer(&mut self, name: &str, tensor: &Tensor) {
+        self.graph_mut().initializer.retain(|t| t.name() != name);
+        self.add_initializer(name, tensor);
+    }
+
+    /// Adds a node behind the others.
+    pub fn add_node(&mut self, op: &str, name: &str, inputs: &[&str], outputs: &[&str], attrs: &[(&str, Attr)]) {
+        self.graph_mut().node.push(node::make(op, name, inputs, outputs, attrs));
+    }
+
+    /// Appends what was emitted.
+    pub fn apply(&mut self, patch: Patch) {
+        let graph = self.graph_mut();
+        graph.node.extend(patch.nodes);
+        graph.initializer.extend(patch.initializers);
+    }
+
+    /// Cuts the graph at a tensor: what read `name` now reads the new input `name` of that type and shape, and its maker
+    /// writes to the side. For finite differences at a layer.
+    pub fn cut(&mut self, name: &str, dtype: DType, shape: &[usize]) {
+        let side = Graph::fresh_in(self, &format!("{name}__made"));
+        for node in &mut self.graph_mut().node {
+            for output in node.output.iter_mut().filter(|o| *o == name) {
+                *output = side.clone();
+            }
+        }
+        let dims: Vec<_> = shape.iter().map(|&d| Some(d)).collect();
+        self.add_input(name, dtype, &dims);
+    }
+
+    /// Keeps only these outputs; the runtime infers types.
+    pub fn keep_outputs(&mut self, names: &[&str]) {
+        self.graph_mut().output.clear();
+        names.iter().for_each(|name| self.add_output(name, None, None));
+    }
+}
+
+fn info(v: &ValueInfoProto) -> ValueInfo {
+    let tensor = match v.type_.as_ref().and_then(|t| t.value.as_ref()) {
+        Some(type_proto::Value::TensorType(tensor)) => Some(tensor),
+        _ => None,
+    };
+    let dim = |d: &Dimension| if d.has_dim_value() { usize::try_from(d.dim_value()).ok() } else { None };
+    ValueInfo {
+        name: v.name().into(),
+        dtype: tensor.map(|t| DType(t.elem_type())),
+        shape: tensor.and_then(|t| t.shape.as_ref()).map(|s| s.dim.iter().map(dim).collect()),
+    }
+}
+
+fn value_info(name: &str, dtype: Option<DType>, shape: Option<&[Option<usize>]>) -> ValueInfoProto {
+    let mut value = ValueInfoProto::new();
+    value.set_name(name.into());
+    if let Some(dtype) = dtype {
+        let mut tensor = type_proto::Tensor::new();
+        tensor.set_elem_type(dtype.0);
+        if let Some(dims) = shape {
+            let mut proto = TensorShapeProto::new();
+            for (i, dim) in dims.iter().enumerate() {
+                let mut d = Dimension::new();
+                match dim {
+                    Some(n) => d.set_dim_value(*n as i64),
+                    None => d.set_dim_param(format!("{name}_{i}")),
+                }
+                proto.dim.push(d);
+            }
+            tensor.shape = Some(proto).into();
+        }
+        let mut ty = TypeProto::new();
+        ty.set_tensor_type(tensor);
+        value.type_ = Some(ty).into();
+    }
+    value
+}

@@ -1,0 +1,162 @@
+//! A node of the graph, to read: operator, tensors, attributes.
+
+use super::proto::{AttributeProto, NodeProto, attribute_proto::AttributeType};
+use super::tensor::Tensor;
+
+/// A node, borrowed from its model.
+#[derive(Debug, Clone, Copy)]
+pub struct Node<'m> {
+    pub(super) proto: &'m NodeProto,
+}
+
+/// An attribute to write.
+#[derive(Debug, Clone)]
+pub enum Attr {
+    /// INT
+    Int(i64),
+    /// INTS
+    Ints(Vec<i64>),
+    /// FLOAT
+    Float(f32),
+    /// STRING
+    Str(String),
+    /// TENSOR
+    Tensor(Tensor),
+}
+
+impl<'m> Node<'m> {
+    /// Operator, `domain::Op` outside the standard domain.
+    pub fn op(&self) -> String {
+        match self.proto.domain() {
+            "" | "ai.onnx" => self.proto.op_type().into(),
+            domain => format!("{domain}::{}", self.proto.op_type()),
+        }
+    }
+
+    /// Its name, else that of its first output.
+    pub fn name(&self) -> &'m str {
+        if self.proto.name().is_empty() {
+            self.proto.output.first().map_or("", String::as_str)
+        } else {
+            self.proto.name()
+        }
+    }
+
+    /// Input tensors; an empty name is an input left out.
+    pub fn inputs(&self) -> &'m [String] {
+        &self.proto.input
+    }
+
+    /// Output tensors; an empty name is an output left out.
+    pub fn outputs(&self) -> &'m [String] {
+        &self.proto.output
+    }
+
+    /// Input `i`, if it is given.
+    pub fn input(&self, i: usize) -> Option<&'m str> {
+        self.proto.input.get(i).map(String::as_str).filter(|name| !name.is_empty())
+    }
+
+    fn attr(&self, name: &str) -> Option<&'m AttributeProto> {
+        self.proto.attribute.iter().find(|a| a.name() == name)
+    }
+
+    /// An INT attribute, or its default by the operator's specification.
+    pub fn int(&self, name: &str, default: i64) -> i64 {
+        self.attr(name).map_or(default, AttributeProto::i)
+    }
+
+    /// A FLOAT attribute, or its default by the operator's specification.
+    pub fn float(&self, name: &str, default: f32) -> f32 {
+        self.attr(name).map_or(default, AttributeProto::f)
+    }
+
+    /// A STRING attribute, or its default by the operator's specification.
+    pub fn str(&self, name: &str, default: &str) -> String {
+        self.attr(name).map_or_else(|| default.into(), |a| String::from_utf8_lossy(a.s()).into_owned())
+    }
+
+    /// An INTS attribute, if it is given.
+    pub fn ints(&self, name: &str) -> Option<&'m [i64]> {
+        self.attr(name).map(|a| a.ints.as_slice())
+    }
+
+    /// A TENSOR attribute, if it is given and of a type that is read.
+    pub fn tensor(&self, name: &str) -> Option<Tensor> {
+        self.attr(name).and_then(|a| a.t.as_ref()).and_then(Tensor::from_proto)
+    }
+
+    /// Whether it carries a sub-graph (If, Loop, Scan).
+    pub fn has_subgraph(&self) -> bool {
+        self.proto.attribute.iter().any(|a| a.g.is_some() || !a.graphs.is_empty())
+    }
+
+    /// The module path that the exporter left: torch's `name_scopes`, else the legacy exporter's node name
+    /// (`/layer4/layer4.1/relu/Relu` -> `layer4.1.relu`).
+    pub fn scope(&self) -> Option<String> {
+        let scopes = self.proto.metadata_props.iter().find(|p| p.key() == "pkg.torch.onnx.name_scopes");
+        if let Some(scopes) = scopes {
+            // a Python list literal: ['', 'layer4', 'layer4.1', 'layer4.1.relu', 'relu_16']
+            let last = scopes.value().split('\'').skip(1).step_by(2);
+            let path: Vec<&str> = last.collect();
+            return path.iter().rev().nth(1).filter(|s| !s.is_empty()).map(|s| s.to_string());
+        }
+        let name = self.proto.name().strip_prefix('/')?;
+        let (path, _) = name.rsplit_once('/')?;
+        Some(path.rsplit('/').next().unwrap_or(path).into())
+    }
+
+    /// Names that its sub-graphs may take from outside.
+    pub(super) fn captured(&self) -> Vec<&'m str> {
+        fn walk<'m>(node: &'m NodeProto, names: &mut Vec<&'m str>) {
+            for graph in node.attribute.iter().flat_map(|a| a.g.as_ref().into_iter().chain(&a.graphs)) {
+                for inner in &graph.node {
+                    names.extend(inner.input.iter().map(String::as_str));
+                    walk(inner, names);
+                }
+                names.extend(graph.output.iter().map(|o| o.name()));
+            }
+        }
+        let mut names = Vec::new();
+        walk(self.proto, &mut names);
+        names
+    }
+}
+
+pub(super) fn make(op: &str, name: &str, inputs: &[&str], outputs: &[&str], attrs: &[(&str, Attr)]) -> NodeProto {
+    let mut node = NodeProto::new();
+    node.set_op_type(op.into());
+    node.set_name(name.into());
+    node.input = inputs.iter().map(|s| s.to_string()).collect();
+    node.output = outputs.iter().map(|s| s.to_string()).collect();
+    node.attribute = attrs.iter().map(|(name, value)| attribute(name, value)).collect();
+    node
+}
+
+fn attribute(name: &str, value: &Attr) -> AttributeProto {
+    let mut attr = AttributeProto::new();
+    attr.set_name(name.into());
+    match value {
+        Attr::Int(i) => {
+            attr.set_i(*i);
+            attr.set_type(AttributeType::INT);
+        }
+        Attr::Ints(v) => {
+            attr.ints = v.clone();
+            attr.set_type(AttributeType::INTS);
+        }
+        Attr::Float(f) => {
+            attr.set_f(*f);
+            attr.set_type(AttributeType::FLOAT);
+        }
+        Attr::Str(s) => {
+            attr.set_s(s.clone().into_bytes());
+            attr.set_type(AttributeType::STRING);
+        }
+        Attr::Tensor(t) => {
+            attr.t = Some(t.to_proto("")).into();
+            attr.set_type(AttributeType::TENSOR);
+        }
+    }
+    attr
+}

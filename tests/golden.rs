@@ -1,0 +1,108 @@
+//! Maps of EfficientNet-Lite0 against PyTorch's autograd in float64 (`../shared/data/golden`), and the demo model's outputs
+//! against themselves.
+
+mod support;
+
+use std::path::Path;
+
+use gstgradcam::frame::Region;
+use gstgradcam::{Explainer, Method, Options, Target};
+use ndarray::{Array4, ArrayD};
+use serde_json::Value;
+use support::{cosine, demo, shared};
+
+fn open(method: Method, layer: Option<&str>) -> Explainer {
+    demo(Options { method, target_layer: layer.map(String::from), ..Options::default() })
+}
+
+fn picture(path: &Path) -> ArrayD<f32> {
+    let rgb = image::open(path).expect("a PNG").to_rgb8();
+    let (w, h) = (rgb.width() as usize, rgb.height() as usize);
+    Array4::from_shape_fn((1, 3, h, w), |(_, c, y, x)| (f32::from(rgb.as_raw()[(y * w + x) * 3 + c]) - 127.0) / 128.0)
+        .into_dyn()
+}
+
+const NOWHERE: Region = Region { x: 0.0, y: 0.0, width: 1.0, height: 1.0 };
+
+#[test]
+fn maps_equal_float64_autograd() {
+    let Some(folder) = shared().map(|data| data.join("golden")) else { return };
+    let text = std::fs::read_to_string(folder.join("gradcam_lite0.json")).expect("it is there");
+    let golden: Value = serde_json::from_str(&text).expect("JSON");
+    let images = golden["images"].as_array().expect("images");
+    let mut layers: Vec<&str> = Vec::new();
+    for cam in images.iter().flat_map(|i| i["cam"].as_array().expect("cams")) {
+        let layer = cam["onnx_tensor"].as_str().expect("a tensor");
+        if !layers.contains(&layer) {
+            layers.push(layer);
+        }
+    }
+    for layer in layers {
+        let mut explainer = open(Method::GradCam, Some(layer));
+        let (mut worst, mut largest, mut grid) = (1.0f64, 0.0f64, 0);
+        for image in images {
+            let input = picture(&folder.join(image["png"].as_str().expect("a name")));
+            for cam in image["cam"].as_array().expect("cams").iter().filter(|c| c["onnx_tensor"] == layer) {
+                let class = cam["class"].as_u64().expect("a class") as usize;
+                let map: Vec<f32> = cam["map"].as_array().expect("a map").iter().flat_map(flat).collect();
+                let seen = explainer.explain_tensor(input.view(), &[Target::Class(class)], NOWHERE).expect("it runs");
+                let ours = &seen.maps[0].map;
+                grid = ours.ncols();
+                let max = map.iter().fold(0.0f32, |m, &x| m.max(x));
+                worst = worst.min(cosine(ours, &map));
+                let off = ours.iter().zip(&map).fold(0.0f32, |m, (a, b)| m.max((a - b).abs()));
+                largest = largest.max(f64::from(off / max));
+            }
+        }
+        println!(
+            "{layer} ({grid}x{grid}): cosine >= {worst:.8}, largest difference {largest:.1e} of the maximum; {}",
+            explainer.info().self_check.as_deref().unwrap_or("")
+        );
+        if grid == 7 {
+            assert!(worst >= 0.99999 && largest <= 1e-3, "{layer}: cosine {worst}, difference {largest}");
+        } else {
+            assert!(worst >= 0.999, "{layer}: cosine {worst}");
+        }
+    }
+}
+
+fn flat(value: &Value) -> Vec<f32> {
+    match value {
+        Value::Array(inner) => inner.iter().flat_map(flat).collect(),
+        number => vec![number.as_f64().expect("a number") as f32],
+    }
+}
+
+#[test]
+fn cam_is_gradcam_on_a_pooled_linear_head() {
+    let noise =
+        ArrayD::from_shape_fn(vec![1, 3, 224, 224], |i| ((i[1] * 7 + i[2] * 3 + i[3] * 5) % 23) as f32 / 11.5 - 1.0);
+    let targets = [Target::Rank(0), Target::Rank(1), Target::Class(281), Target::Class(967)];
+    let run = |method| open(method, None).explain_tensor(noise.view(), &targets, NOWHERE).expect("it runs").maps;
+    for (a, b) in run(Method::GradCam).iter().zip(&run(Method::Cam)) {
+        assert_eq!(a.class, b.class);
+        let cosine = cosine(&a.map, &b.map);
+        println!("class {}: cosine {cosine:.9}", a.class);
+        assert!(cosine >= 0.999999, "class {}: cosine {cosine}", a.class);
+    }
+}
+
+#[test]
+fn outputs_equal_the_original_to_the_bit() {
+    let noise =
+        ArrayD::from_shape_fn(vec![1, 3, 224, 224], |i| ((i[1] * 5 + i[2] * 11 + i[3] * 3) % 29) as f32 / 14.5 - 1.0);
+    for layer in [None, Some("b10_add")] {
+        let mut explainer = open(Method::GradCam, layer);
+        let plain = explainer.original_outputs(noise.view()).expect("the original runs");
+        let ours = explainer.explained_outputs(noise.view()).expect("the explained model runs");
+        for ((name, a), (_, b)) in plain.iter().zip(&ours) {
+            let same = a.iter().zip(b).filter(|(x, y)| x.to_bits() == y.to_bits()).count();
+            let worst = a.iter().zip(b).fold(0.0f32, |m, (x, y)| m.max((x - y).abs() / x.abs().max(1.0)));
+            println!(
+                "{layer:?} {name}: {same} of {} values equal to the bit, largest relative difference {worst:.1e}",
+                a.len()
+            );
+            assert!(worst <= 1e-6, "{layer:?} {name}: {worst}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What several test binaries need: where the runtime, the demo model and the shared pictures are.
+#![allow(dead_code)]
+
+use std::path::{Path, PathBuf};
+
+use gstgradcam::{Explainer, Options};
+
+/// The project's root.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// `../shared/data`, if it is there; says so where it is not.
+pub fn shared() -> Option<PathBuf> {
+    let folder = root().join("../shared/data");
+    if !folder.exists() {
+        println!("not run: {} is not there", folder.display());
+        return None;
+    }
+    Some(folder)
+}
+
+/// ONNX Runtime as `make runtime` lays it down; `None` leaves the search to the library.
+pub fn runtime() -> Option<PathBuf> {
+    if std::env::var_os("ORT_DYLIB_PATH").is_some() {
+        return None;
+    }
+    let found = std::fs::read_dir(root().join("runtime")).ok()?.filter_map(|e| Some(e.ok()?.path()));
+    found.filter(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("libonnxruntime.so"))).max()
+}
+
+/// The demo model.
+pub fn demo_model() -> PathBuf {
+    let path = root().join("models/efficientnet-lite0.onnx");
+    assert!(path.exists(), "{path:?} is missing: run `make model`");
+    path
+}
+
+/// The demo model, opened.
+pub fn demo(options: Options) -> Explainer {
+    Explainer::open(&demo_model(), &Options { runtime_library: runtime(), ..options }).expect("the demo model opens")
+}
+
+/// Cosine of the angle between two maps.
+pub fn cosine<'a>(a: impl IntoIterator<Item = &'a f32>, b: impl IntoIterator<Item = &'a f32>) -> f64 {
+    let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
+    for (&x, &y) in a.into_iter().zip(b) {
+        let (x, y) = (f64::from(x), f64::from(y));
+        ab += x * y;
+        aa += x * x;
+        bb += y * y;
+    }
+    ab / (aa * bb).sqrt()
+}
