@@ -1,5 +1,6 @@
 //! The one error type: every variant reads as a sentence that says what was wrong and what to do.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What went wrong, for whom it concerns, and the way out.
@@ -121,8 +122,17 @@ pub enum Error {
 /// Result with [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// `Conv ("conv1" and 3 more), Einsum ("attn")`
 fn list_ops(ops: &[(String, String)]) -> String {
-    let words: Vec<_> = ops.iter().map(|(op, node)| format!("{op} (node {node:?})")).collect();
+    let mut nodes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    ops.iter().for_each(|(op, node)| nodes.entry(op).or_default().push(node));
+    let words: Vec<_> = nodes
+        .iter()
+        .map(|(op, nodes)| match nodes.len() - 1 {
+            0 => format!("{op} (node {:?})", nodes[0]),
+            more => format!("{op} (node {:?} and {more} more)", nodes[0]),
+        })
+        .collect();
     list(&words)
 }
 

@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+
 use gst::prelude::*;
 use gstgradcam::frame::{Color, Format, Frame, Matrix, Plane, Range};
 use gstgradcam::prep::{Overrides, ResizeMode};
@@ -71,15 +73,21 @@ fn the_peak_lies_in_the_box() {
         let file = image["file"].as_str().expect("a name");
         let rgb = image::open(data.join(file)).expect("a picture").to_rgb8();
         let size = (rgb.width() as usize, rgb.height() as usize);
+        let mut boxes: BTreeMap<usize, Vec<[f64; 4]>> = BTreeMap::new();
         for object in image["objects"].as_array().expect("objects") {
             let class = object["class"].as_u64().expect("a class") as usize;
-            let [x0, y0, x1, y1] = corners(&object["box"]).expect("a box");
+            boxes.entry(class).or_default().push(corners(&object["box"]).expect("a box"));
+        }
+        for (class, boxes) in boxes {
             let (x, y) = peak(&explain(&mut explainer, rgb.as_raw(), size, size.0 * 3, class));
             // a 7x7 map cannot place a peak better than half a cell
             let slack = 1.0 / 14.0;
-            let hit = (x0 - slack..=x1 + slack).contains(&x) && (y0 - slack..=y1 + slack).contains(&y);
+            let inside = |[x0, y0, x1, y1]: [f64; 4]| {
+                (x0 - slack..=x1 + slack).contains(&x) && (y0 - slack..=y1 + slack).contains(&y)
+            };
+            let hit = boxes.iter().any(|b| inside(*b));
             if !hit {
-                println!("{file} class {class}: peak at {x:.2},{y:.2} outside {:?}", [x0, y0, x1, y1]);
+                println!("{file} class {class}: peak at {x:.2},{y:.2} outside {boxes:?}");
             }
             hits += usize::from(hit);
             objects += 1;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::rules::{self, Rule};
 use crate::error::{Error, Result};
-use crate::onnx::{Emit, Node, Tensor, Val};
+use crate::onnx::{Attr, Emit, Node, Tensor, Val};
 
 /// One node on the way back. `x` are its inputs, `y` its outputs, `g` the gradient of `y`.
 #[derive(Debug)]
@@ -54,7 +54,8 @@ impl<'g> Back<'g> {
         self.active.get(i).copied().unwrap_or(false)
     }
 
-    /// Forward value of input `i`. On the path, axis 0 is the batch; off it, it is a constant.
+    /// Forward value of input `i`. On the path, axis 0 is the batch; off it, it is our own copy of a constant: OpenVINO
+    /// computes garbage where one weight serves forward and backward.
     pub fn x(&self, i: usize) -> Val<'g> {
         match self.node.input(i) {
             Some(name) if self.needs(i) => self.emit.tensor(name, true),
@@ -66,8 +67,7 @@ impl<'g> Back<'g> {
         }
     }
 
-    /// A forward value off the path: our own copy of a constant (OpenVINO computes garbage where one weight serves forward and
-    /// backward), else the tensor itself.
+    /// A forward value off the path: our own copy of a constant, else the tensor itself.
     fn side(&self, name: &str) -> Val<'g> {
         match self.value_of(name) {
             Some(tensor) => self.emit.constant(&tensor),
@@ -102,9 +102,10 @@ impl<'g> Back<'g> {
         self.g().expand(&self.y_shape(0))
     }
 
-    /// Measured shape of input `i`.
+    /// Shape of input `i`: measured, or a weight's own.
     pub fn shape(&self, i: usize) -> Vec<usize> {
-        self.node.input(i).and_then(|name| self.emit.facts().shape(name)).map(<[usize]>::to_vec).unwrap_or_default()
+        let measured = self.node.input(i).and_then(|name| self.emit.facts().shape(name)).map(<[usize]>::to_vec);
+        measured.or_else(|| self.constant(i).map(|weight| weight.shape)).unwrap_or_default()
     }
 
     /// Measured shape of output `i`.
@@ -124,6 +125,28 @@ impl<'g> Back<'g> {
 
     fn value_of(&self, name: &str) -> Option<Tensor> {
         self.emit.facts().get(name).and_then(|f| f.value.clone()).or_else(|| self.emit.model().initializer(name))
+    }
+
+    /// The model's own tensor behind constant input `i`. To be read by a Gather only: see [`Back::x`].
+    pub fn own(&self, i: usize) -> Option<Val<'g>> {
+        let name = self.node.input(i).filter(|_| !self.needs(i))?;
+        Some(self.emit.named(name, &self.shape(i), false))
+    }
+
+    /// While the gradient is a seed that was not written: the row of `weight` [classes, ..] at the seed's class, [K, ..].
+    /// That is one row read instead of a product with the whole weight.
+    pub fn seed_row(&self, weight: Val<'g>) -> Option<Val<'g>> {
+        let (g, rows) = (self.g(), weight.shape());
+        let class = g.seed_class()?;
+        let shape = g.shape();
+        let [pictures, classes, rest @ ..] = shape.as_slice() else { return None };
+        let (pictures, classes) = (*pictures, *classes);
+        if rows.first() != Some(&classes) || rest.iter().any(|&d| d != 1) {
+            return None;
+        }
+        let row = [&[pictures, 1], &rows[1..]].concat();
+        let row = self.emit.node("Gather", &[weight, class], &[("axis", Attr::Int(0))], &row);
+        Some(row.reshape(&[&[pictures], &rows[1..]].concat()))
     }
 
     /// The value of input `i`, which must not depend on the picture.

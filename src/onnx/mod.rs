@@ -12,10 +12,12 @@ mod node;
 #[rustfmt::skip]
 mod proto;
 mod tensor;
+mod val;
 
-pub use emit::{Emit, Patch, Val};
+pub use emit::{Emit, Patch};
 pub use facts::{Fact, Facts};
 pub use graph::Graph;
 pub use model::{MAX_OPSET, MIN_OPSET, Model, ValueInfo};
 pub use node::{Attr, Node};
 pub use tensor::{DType, Data, Tensor};
+pub use val::Val;

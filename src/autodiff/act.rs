@@ -1,0 +1,106 @@
+//! Activations that have settings. Masks are read off the output where that is possible: a convolution that is fused with its
+//! activation stays fused.
+
+use super::back::Back;
+use crate::error::Result;
+use crate::onnx::{Data, Val};
+
+type Grads<'g> = Result<Vec<Option<Val<'g>>>>;
+
+/// `slope` where `side` is negative, else 1.
+fn leak<'g>(g: Val<'g>, side: Val<'g>, slope: Val<'g>) -> Val<'g> {
+    let positive = side.above(0.0);
+    g * (positive + (1.0 - positive) * slope)
+}
+
+pub(super) fn leaky_relu<'g>(b: &Back<'g>) -> Grads<'g> {
+    let slope = b.node.float("alpha", 0.01);
+    let side = if slope > 0.0 { b.y(0) } else { b.x(0) };
+    Ok(vec![Some(leak(b.g(), side, b.emit().floats(&[], vec![slope])))])
+}
+
+pub(super) fn prelu<'g>(b: &Back<'g>) -> Grads<'g> {
+    if b.needs(1) {
+        return Err(b.refuse("its slope is computed from the picture"));
+    }
+    Ok(vec![Some(leak(b.g(), b.x(0), b.x(1)))])
+}
+
+pub(super) fn elu<'g>(b: &Back<'g>) -> Grads<'g> {
+    let (alpha, y) = (b.node.float("alpha", 1.0), b.y(0));
+    let side = if alpha > 0.0 { y } else { b.x(0) };
+    Ok(vec![Some(leak(b.g(), side, y + alpha))])
+}
+
+pub(super) fn celu<'g>(b: &Back<'g>) -> Grads<'g> {
+    let (alpha, y) = (b.node.float("alpha", 1.0), b.y(0));
+    Ok(vec![Some(leak(b.g(), b.x(0), y * (1.0 / alpha) + 1.0))])
+}
+
+pub(super) fn selu<'g>(b: &Back<'g>) -> Grads<'g> {
+    let alpha = b.node.float("alpha", 1.673_263_2);
+    let gamma = b.node.float("gamma", 1.050_701);
+    let (x, y) = (b.x(0), b.y(0));
+    let positive = x.above(0.0);
+    Ok(vec![Some(b.g() * (positive * gamma + (1.0 - positive) * (y + alpha * gamma)))])
+}
+
+pub(super) fn thresholded_relu<'g>(b: &Back<'g>) -> Grads<'g> {
+    Ok(vec![Some(b.g() * b.x(0).above(b.node.float("alpha", 1.0)))])
+}
+
+pub(super) fn hard_sigmoid<'g>(b: &Back<'g>) -> Grads<'g> {
+    Ok(vec![Some(b.g() * (b.y(0).inside(0.0, 1.0) * b.node.float("alpha", 0.2)))])
+}
+
+/// Clip: attributes before opset 11, inputs since. Nothing passes at the bounds themselves, as in torch's hardtanh.
+pub(super) fn clip<'g>(b: &Back<'g>) -> Grads<'g> {
+    let bound = |attr: &str, i: usize, none: f32| -> Result<f32> {
+        if b.node.input(i).is_none() {
+            return Ok(b.node.float(attr, none));
+        }
+        let value = b.weight(i)?;
+        value.as_f32().and_then(|v| v.first()).copied().ok_or_else(|| b.refuse("its bound is no float32 number"))
+    };
+    let (low, high) = (bound("min", 1, f32::NEG_INFINITY)?, bound("max", 2, f32::INFINITY)?);
+    let (g, y) = (b.g(), b.y(0));
+    // exporters write the largest float32 for "no bound"
+    let (below, above) = (low > f32::MIN, high < f32::MAX);
+    Ok(vec![Some(match (below, above) {
+        (true, true) => g * y.inside(low, high),
+        (true, false) => g * y.above(low),
+        (false, true) => g * y.below(high),
+        (false, false) => g,
+    })])
+}
+
+/// x * tanh(softplus(x))
+pub(super) fn mish<'g>(b: &Back<'g>) -> Grads<'g> {
+    let x = b.x(0);
+    let t = x.unary("Softplus").unary("Tanh");
+    Ok(vec![Some(b.g() * (t + x * (1.0 - t * t) * x.unary("Sigmoid")))])
+}
+
+/// Gelu in its exact and its tanh form.
+pub(super) fn gelu<'g>(b: &Back<'g>) -> Grads<'g> {
+    let x = b.x(0);
+    let slope = if b.node.str("approximate", "none") == "tanh" {
+        let scale = (2.0 / std::f32::consts::PI).sqrt();
+        let t = ((x + x * x * x * 0.044_715) * scale).unary("Tanh");
+        (1.0 + t) * 0.5 + x * (1.0 - t * t) * (x * x * (3.0 * 0.044_715) + 1.0) * (0.5 * scale)
+    } else {
+        let bell =
+            (x * x * -0.5).unary("Exp") * (0.5 * std::f32::consts::FRAC_2_SQRT_PI * std::f32::consts::FRAC_1_SQRT_2);
+        ((x * std::f32::consts::FRAC_1_SQRT_2).unary("Erf") + 1.0) * 0.5 + x * bell
+    };
+    Ok(vec![Some(b.g() * slope)])
+}
+
+/// Dropout, which does nothing at inference.
+pub(super) fn dropout<'g>(b: &Back<'g>) -> Grads<'g> {
+    match b.constant(2).map(|t| t.data) {
+        None if b.node.input(2).is_none() => Ok(vec![Some(b.g())]),
+        Some(Data::Bool(training)) if training.iter().all(|on| !on) => Ok(vec![Some(b.g())]),
+        _ => Err(b.refuse("it is in training mode; export the model in inference mode (model.eval())")),
+    }
+}

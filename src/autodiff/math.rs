@@ -1,0 +1,79 @@
+//! Arithmetic on operands that broadcast.
+
+use super::back::Back;
+use crate::error::Result;
+use crate::onnx::{Data, Val};
+
+type Grads<'g> = Result<Vec<Option<Val<'g>>>>;
+
+/// The gradient of each active input, from what each would be without broadcasting.
+fn each<'g>(b: &Back<'g>, of: impl Fn(usize) -> Val<'g>) -> Grads<'g> {
+    let grad = |i| b.needs(i).then(|| b.unbroadcast(of(i), i));
+    Ok((0..b.node.inputs().len()).map(grad).collect())
+}
+
+pub(super) fn sum<'g>(b: &Back<'g>) -> Grads<'g> {
+    each(b, |_| b.g())
+}
+
+pub(super) fn mean<'g>(b: &Back<'g>) -> Grads<'g> {
+    each(b, |_| b.g() * (1.0 / b.node.inputs().len() as f32))
+}
+
+pub(super) fn sub<'g>(b: &Back<'g>) -> Grads<'g> {
+    each(b, |i| if i == 0 { b.g() } else { -b.g() })
+}
+
+pub(super) fn mul<'g>(b: &Back<'g>) -> Grads<'g> {
+    each(b, |i| b.g() * b.x(1 - i))
+}
+
+pub(super) fn div<'g>(b: &Back<'g>) -> Grads<'g> {
+    each(b, |i| if i == 0 { b.g() / b.x(1) } else { -(b.g() * b.y(0) / b.x(1)) })
+}
+
+/// Pow with an exponent that does not depend on the picture.
+pub(super) fn pow<'g>(b: &Back<'g>) -> Grads<'g> {
+    if b.needs(1) {
+        return Err(b.refuse("its exponent is computed from the picture"));
+    }
+    let exponent = b.weight(1)?;
+    let values: Vec<f32> = match &exponent.data {
+        Data::F32(v) => v.clone(),
+        Data::I64(v) => v.iter().map(|&p| p as f32).collect(),
+        _ => return Err(b.refuse("its exponent is no number")),
+    };
+    let (x, emit) = (b.x(0), b.emit());
+    let slope = if values.iter().all(|&p| p == 2.0) {
+        x * 2.0
+    } else {
+        let less_one = emit.floats(&exponent.shape, values.iter().map(|p| p - 1.0).collect());
+        let shape = emit.broadcast(&x.shape(), &exponent.shape);
+        emit.node("Pow", &[x, less_one], &[], &shape) * emit.floats(&exponent.shape, values)
+    };
+    each(b, |_| b.g() * slope)
+}
+
+/// Max and Min: the first of equal operands takes all.
+fn extreme<'g>(b: &Back<'g>, wins: fn(Val<'g>, Val<'g>) -> Val<'g>) -> Grads<'g> {
+    each(b, |i| {
+        (0..b.node.inputs().len()).filter(|&j| j != i).fold(b.g(), |g, j| {
+            let (this, other) = (b.x(i), b.x(j));
+            if i < j { g * (1.0 - wins(other, this)) } else { g * wins(this, other) }
+        })
+    })
+}
+
+pub(super) fn max<'g>(b: &Back<'g>) -> Grads<'g> {
+    extreme(b, Val::above_val)
+}
+
+pub(super) fn min<'g>(b: &Back<'g>) -> Grads<'g> {
+    extreme(b, Val::below_val)
+}
+
+/// Where: the condition, a step, gets nothing.
+pub(super) fn choose<'g>(b: &Back<'g>) -> Grads<'g> {
+    let first = b.x(0).cast(1);
+    each(b, |i| if i == 1 { b.g() * first } else { b.g() * (1.0 - first) })
+}

@@ -1,0 +1,376 @@
+//! The pipeline of `gradcam annotate`: decode, paint, encode; sound beside it. Every frame in is one frame out.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use gst::glib;
+use gst::prelude::*;
+
+use super::Args;
+use super::formats::{Format, make, set};
+use super::progress::Progress;
+use crate::Result;
+
+const BASE: &str = "gstreamer1.0-plugins-base";
+const GOOD: &str = "gstreamer1.0-plugins-good";
+const CORE: &str = "libgstreamer1.0-0";
+
+/// What was done.
+pub struct Report {
+    frames: u64,
+    took: Duration,
+    sound: bool,
+    /// The user stopped it.
+    pub stopped: bool,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let seconds = self.took.as_secs_f64();
+        let rate = self.frames as f64 / seconds.max(1e-3);
+        let sound = if self.sound { "with sound" } else { "no sound" };
+        write!(f, "{} frames in {seconds:.1} s ({rate:.1} a second), {sound}", self.frames)
+    }
+}
+
+/// What the streaming threads tell the main one.
+#[derive(Default)]
+struct Shared {
+    frames: AtomicU64,
+    position: AtomicU64,
+    video: AtomicBool,
+    audio: AtomicBool,
+    /// Pads of the decoder are all there.
+    complete: AtomicBool,
+    stop: AtomicBool,
+    failure: Mutex<Option<String>>,
+    remarks: Mutex<Vec<String>>,
+}
+
+impl Shared {
+    fn remark(&self, line: String) {
+        self.remarks.lock().expect("nobody panics with the lock held").push(line);
+    }
+
+    fn fail(&self, why: String) {
+        self.failure.lock().expect("nobody panics with the lock held").get_or_insert(why);
+    }
+}
+
+/// Reads `uri` and writes `output`; returns when the file is whole.
+pub fn annotate(args: &Args, uri: &str, format: &'static Format, output: &Path) -> Result<Report> {
+    let pipeline = gst::Pipeline::new();
+    let shared = Arc::new(Shared::default());
+    let decode = make("uridecodebin", BASE)?;
+    decode.set_property("uri", uri);
+    let muxer = make(format.muxer.0, format.muxer.1)?;
+    let sink = make("filesink", CORE)?;
+    sink.set_property("location", output);
+    let painter = painter(args)?;
+    // Asked for at once, so that what is missing is known before anything runs.
+    format.video()?;
+    pipeline.add_many([&decode, &muxer, &sink]).and_then(|()| muxer.link(&sink)).map_err(wiring)?;
+
+    let branches = Branches { pipeline: pipeline.downgrade(), muxer, painter, format, sound: !args.no_audio };
+    let told = shared.clone();
+    decode.connect_pad_added(move |_, pad| {
+        if let Err(crate::Failure(why)) = branches.connect(pad, &told) {
+            told.fail(why);
+        }
+    });
+    let told = shared.clone();
+    decode.connect_no_more_pads(move |_| told.complete.store(true, Ordering::Release));
+
+    let result = play(&pipeline, &decode, &shared);
+    let _ = pipeline.set_state(gst::State::Null);
+    result
+}
+
+/// The element itself, with the options that were given.
+fn painter(args: &Args) -> Result<gst::Element> {
+    let painter = make("gradcam", "gst-plugin-gradcam")?;
+    let mut properties = args.options.properties();
+    properties.extend(args.paint.properties());
+    properties.extend(args.model.as_ref().map(|path| ("model", path.to_string_lossy().into_owned())));
+    properties.extend(args.target_class.clone().map(|text| ("target-class", text)));
+    for (name, value) in properties {
+        set(&painter, name, &value)?;
+    }
+    // A model that fails is refused here, in its own words, before any video is read.
+    let bus = gst::Bus::new();
+    painter.set_bus(Some(&bus));
+    let ready = painter.set_state(gst::State::Paused);
+    let refused = bus.pop_filtered(&[gst::MessageType::Error]);
+    painter.set_bus(None);
+    match (ready, refused) {
+        (_, Some(message)) => Err(spoken(&message).into()),
+        (Err(_), None) => Err("the element gradcam does not start".to_string().into()),
+        (Ok(_), None) => Ok(painter),
+    }
+}
+
+/// What hangs on the decoder's pads.
+struct Branches {
+    pipeline: glib::WeakRef<gst::Pipeline>,
+    muxer: gst::Element,
+    painter: gst::Element,
+    format: &'static Format,
+    sound: bool,
+}
+
+impl Branches {
+    fn connect(&self, pad: &gst::Pad, shared: &Arc<Shared>) -> Result<()> {
+        let Some(pipeline) = self.pipeline.upgrade() else { return Ok(()) };
+        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+        let kind = caps.structure(0).map_or_else(String::new, |structure| structure.name().to_string());
+        if kind.starts_with("video/") && !shared.video.swap(true, Ordering::AcqRel) {
+            let chain = self.video(&caps, shared)?;
+            return self.link(&pipeline, pad, &chain, shared);
+        }
+        if kind.starts_with("audio/") && self.sound {
+            if !shared.audio.swap(true, Ordering::AcqRel) {
+                let chain = self.audio()?;
+                return self.link(&pipeline, pad, &chain, shared);
+            }
+            shared.remark("there is more than one sound track; the first is kept, another is left out".into());
+        } else if kind.starts_with("video/") {
+            shared.remark("there is more than one video track; the first is annotated, another is left out".into());
+        }
+        let rest = make("fakesink", CORE)?;
+        set(&rest, "sync", "false")?;
+        set(&rest, "async", "false")?;
+        pipeline.add(&rest).map_err(wiring)?;
+        join(pad, &rest)?;
+        rest.sync_state_with_parent().map_err(wiring)
+    }
+
+    fn video(&self, caps: &gst::Caps, shared: &Arc<Shared>) -> Result<Vec<gst::Element>> {
+        let number = |name: &str| caps.structure(0).and_then(|structure| structure.get::<i32>(name).ok()).unwrap_or(0);
+        let (width, height) = (number("width"), number("height"));
+        let rate = caps.structure(0).and_then(|structure| structure.get::<gst::Fraction>("framerate").ok());
+        let rate = rate.map_or(25.0, |rate| f64::from(rate.numer()) / f64::from(rate.denom().max(1)));
+        let encoder = self.format.video()?;
+
+        let mut chain = vec![make("queue", CORE)?];
+        // A phone's video may say that it lies on its side.
+        let flip = make("videoflip", GOOD)?;
+        set(&flip, "video-direction", "auto")?;
+        let convert = make("videoconvert", BASE)?;
+        chain.extend([make("videoconvert", BASE)?, flip, convert, self.painter.clone()]);
+        if !encoder.odd && (width % 2 != 0 || height % 2 != 0) {
+            let crop = make("videocrop", GOOD)?;
+            set(&crop, "right", &(width % 2).to_string())?;
+            set(&crop, "bottom", &(height % 2).to_string())?;
+            chain.push(crop);
+            let even = (width / 2 * 2, height / 2 * 2);
+            shared.remark(format!("{width}x{height} is cut to {}x{}: H.264 needs even sizes", even.0, even.1));
+        }
+        let plain = make("capsfilter", CORE)?;
+        set(&plain, "caps", "video/x-raw,format=I420")?;
+        let pixels = (width.max(16) * height.max(16)) as u64;
+        let out = make("videoconvert", BASE)?;
+        chain.extend([out, plain, encoder.make(pixels, rate.clamp(1.0, 240.0))?]);
+        if let Some(parser) = encoder.parser {
+            chain.push(make(parser, "gstreamer1.0-plugins-bad")?);
+        }
+        chain.push(waiting_room()?);
+
+        let told = shared.clone();
+        let pad = self.painter.static_pad("src").ok_or("the element gradcam has no pad src".to_string())?;
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            told.frames.fetch_add(1, Ordering::Relaxed);
+            if let Some(time) = info.buffer().and_then(|buffer| buffer.pts()) {
+                told.position.store(time.nseconds(), Ordering::Relaxed);
+            }
+            gst::PadProbeReturn::Ok
+        });
+        Ok(chain)
+    }
+
+    fn audio(&self) -> Result<Vec<gst::Element>> {
+        let encoder = self.format.audio()?;
+        let mut chain = vec![make("queue", CORE)?, make("audioconvert", BASE)?, make("audioresample", BASE)?];
+        chain.push(encoder.make(0, 0.0)?);
+        if let Some(parser) = encoder.parser {
+            chain.push(make(parser, GOOD)?);
+        }
+        chain.push(waiting_room()?);
+        Ok(chain)
+    }
+
+    /// Hangs a chain between a pad of the decoder and the muxer.
+    fn link(
+        &self,
+        pipeline: &gst::Pipeline,
+        pad: &gst::Pad,
+        chain: &[gst::Element],
+        shared: &Arc<Shared>,
+    ) -> Result<()> {
+        pipeline.add_many(chain).map_err(wiring)?;
+        gst::Element::link_many(chain).map_err(wiring)?;
+        let [first, .., last] = chain else { return Ok(()) };
+        last.link(&self.muxer).map_err(wiring)?;
+        // Downstream first: data must not meet an element that is still asleep.
+        for element in chain.iter().rev() {
+            element.sync_state_with_parent().map_err(wiring)?;
+        }
+        let told = shared.clone();
+        pad.add_probe(gst::PadProbeType::BUFFER, move |pad, _| {
+            if !told.stop.load(Ordering::Acquire) {
+                return gst::PadProbeReturn::Ok;
+            }
+            // Stopped by the user: the rest of the file ends here, and the muxer closes it as at its end.
+            if let Some(peer) = pad.peer() {
+                peer.send_event(gst::event::Eos::new());
+            }
+            gst::PadProbeReturn::Drop
+        });
+        join(pad, first)
+    }
+}
+
+/// Encoded data waits here while the muxer waits for the other track: an encoder may hold back seconds of video.
+fn waiting_room() -> Result<gst::Element> {
+    let queue = make("queue", CORE)?;
+    for limit in ["max-size-buffers", "max-size-bytes", "max-size-time"] {
+        set(&queue, limit, "0")?;
+    }
+    Ok(queue)
+}
+
+fn join(pad: &gst::Pad, element: &gst::Element) -> Result<()> {
+    let sink = element.static_pad("sink").ok_or_else(|| format!("{} has no pad sink", element.name()))?;
+    pad.link(&sink)
+        .map(|_| ())
+        .map_err(|error| format!("the video cannot be decoded into the pipeline ({error})").into())
+}
+
+fn wiring(error: glib::BoolError) -> crate::Failure {
+    crate::Failure(format!("the pipeline cannot be built ({error})"))
+}
+
+/// Runs until the end, an error, or the user's Ctrl-C.
+fn play(pipeline: &gst::Pipeline, decode: &gst::Element, shared: &Arc<Shared>) -> Result<Report> {
+    let bus = pipeline.bus().ok_or("the pipeline has no bus".to_string())?;
+    let mut progress = Progress::new();
+    let start = Instant::now();
+    let mut missing: Vec<String> = Vec::new();
+    let interrupted = Interrupt::watch(shared.clone());
+    // Where this fails, a message says why; it is read below.
+    let started = pipeline.set_state(gst::State::Playing);
+    loop {
+        let message = bus.timed_pop(gst::ClockTime::from_mseconds(100));
+        interrupted.poll();
+        for line in shared.remarks.lock().expect("nobody panics with the lock held").drain(..) {
+            progress.say(&line);
+        }
+        if let Some(why) = shared.failure.lock().expect("nobody panics with the lock held").take() {
+            return Err(why.into());
+        }
+        if shared.complete.load(Ordering::Acquire) && !shared.video.load(Ordering::Acquire) {
+            return Err(no_video(&missing).into());
+        }
+        let frames = shared.frames.load(Ordering::Relaxed);
+        let duration = decode.query_duration::<gst::ClockTime>().map(Duration::from);
+        progress.show(Duration::from_nanos(shared.position.load(Ordering::Relaxed)), duration, frames);
+        let Some(message) = message else {
+            if started.is_err() {
+                return Err("the pipeline does not start".to_string().into());
+            }
+            continue;
+        };
+        match message.view() {
+            gst::MessageView::Eos(_) => {
+                if frames == 0 {
+                    return Err(no_video(&missing).into());
+                }
+                for name in &missing {
+                    progress.say(&format!("a track is left out: {}", no_decoder(name)));
+                }
+                let sound = shared.audio.load(Ordering::Acquire);
+                return Ok(Report { frames, took: start.elapsed(), sound, stopped: interrupted.caught() });
+            }
+            gst::MessageView::Error(_) if !missing.is_empty() && !shared.video.load(Ordering::Acquire) => {
+                return Err(no_video(&missing).into());
+            }
+            gst::MessageView::Error(_) => return Err(spoken(&message).into()),
+            gst::MessageView::Warning(warning) if from_painter(&message) => progress.say(&warning.error().to_string()),
+            gst::MessageView::Element(element) => missing.extend(element.structure().and_then(missing_plugin)),
+            _ => {}
+        }
+    }
+}
+
+fn from_painter(message: &gst::MessageRef) -> bool {
+    let element =
+        message.src().and_then(|source| source.downcast_ref::<gst::Element>().and_then(gst::Element::factory));
+    element.is_some_and(|factory| factory.name() == "gradcam")
+}
+
+/// An error message as one sentence.
+fn spoken(message: &gst::MessageRef) -> String {
+    let gst::MessageView::Error(error) = message.view() else { return "unknown error".into() };
+    if from_painter(message) {
+        return error.error().to_string();
+    }
+    let source = message.src().map_or_else(String::new, |source| source.name().to_string());
+    let text = error.error().to_string();
+    format!("GStreamer cannot go on ({source}): {}", text.trim_end_matches('.'))
+}
+
+/// What a decoder lacks, in GStreamer's words ("H.264 (High Profile) decoder").
+fn missing_plugin(structure: &gst::StructureRef) -> Option<String> {
+    (structure.name() == "missing-plugin").then(|| structure.get::<String>("name").ok())?
+}
+
+fn no_decoder(name: &str) -> String {
+    format!("there is no {name}; install gstreamer1.0-libav, else gstreamer1.0-plugins-bad and -ugly (Debian's names)")
+}
+
+fn no_video(missing: &[String]) -> String {
+    match missing {
+        [] => "the input holds no video that GStreamer can decode; check that it is a video file".into(),
+        [first, ..] => format!("the video cannot be decoded: {}", no_decoder(first)),
+    }
+}
+
+/// Ctrl-C: the first ends the file properly, the second ends the program.
+struct Interrupt {
+    caught: Arc<AtomicBool>,
+}
+
+impl Interrupt {
+    #[cfg(unix)]
+    fn watch(shared: Arc<Shared>) -> Self {
+        const SIGINT: i32 = 2;
+        let caught = Arc::new(AtomicBool::new(false));
+        let seen = caught.clone();
+        glib::source::unix_signal_add(SIGINT, move || {
+            seen.store(true, Ordering::Release);
+            shared.stop.store(true, Ordering::Release);
+            // Gives the signal back its usual meaning.
+            glib::ControlFlow::Break
+        });
+        Self { caught }
+    }
+
+    #[cfg(not(unix))]
+    fn watch(_: Arc<Shared>) -> Self {
+        Self { caught: Arc::default() }
+    }
+
+    /// Lets GLib hand the signal on.
+    fn poll(&self) {
+        let context = glib::MainContext::default();
+        while context.pending() {
+            context.iteration(false);
+        }
+    }
+
+    fn caught(&self) -> bool {
+        self.caught.load(Ordering::Acquire)
+    }
+}

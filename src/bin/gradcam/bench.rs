@@ -1,0 +1,259 @@
+//! `gradcam bench`: plain against explained inference in strict alternation, and each stage of a frame.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use gstgradcam::Explainer;
+use gstgradcam::engine::{Config, Engine, Input};
+use gstgradcam::frame::{Color, Format, Frame, FrameMut, Matrix, Plane, Range};
+use gstgradcam::onnx::Model;
+use gstgradcam::render::Painter;
+use ndarray::{Array1, ArrayD, IxDyn};
+
+use crate::options::{ModelOptions, PaintOptions};
+use crate::{Failure, Result, say, warn};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The ONNX model
+    model: PathBuf,
+    /// Timed runs of each kind (fewer than 30 say little)
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    #[command(flatten)]
+    options: ModelOptions,
+    #[command(flatten)]
+    paint: PaintOptions,
+}
+
+/// Untimed runs before the timed ones, at most.
+const WARM_UP: u32 = 10;
+const WIDTH: usize = 1920;
+const HEIGHT: usize = 1080;
+
+/// What else the process does while inference is timed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Company {
+    Alone,
+    Idle,
+    Busy,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let (contest, shape) = Contest::open(args)?;
+    say!("{} at layer {:?}, input {shape:?}, median of {} runs each", args.model.display(), contest.layer, args.runs);
+    say!("");
+    say!("{:<34} {:>7} {:>10} {:>13} {:>7}", "inference", "threads", "plain ms", "explained ms", "ratio");
+    let threads = if args.options.threads == 0 { vec![1, 2] } else { vec![args.options.threads] };
+    for &count in &threads {
+        for company in [Company::Alone, Company::Idle, Company::Busy] {
+            let (plain, explained) = contest.hold(count, company, args.runs)?;
+            let name = match company {
+                Company::Alone => "alone in the process",
+                Company::Idle => "another engine alive, idle",
+                Company::Busy => "another engine alive, busy",
+            };
+            let (plain, explained) = (milliseconds(plain), milliseconds(explained));
+            say!("{name:<34} {count:>7} {plain:>10.3} {explained:>13.3} {:>7.3}", explained / plain);
+        }
+    }
+    say!("");
+    say!("{:<34} {:>7} {:>10}", format!("a frame, {WIDTH}x{HEIGHT} NV12"), "threads", "ms");
+    for &count in &threads {
+        for (stage, time) in stages(args, count)? {
+            say!("{stage:<34} {count:>7} {:>10.3}", milliseconds(time));
+        }
+    }
+    Ok(())
+}
+
+/// Both models, and what they are run on.
+struct Contest {
+    plain: Vec<u8>,
+    explained: Vec<u8>,
+    input: String,
+    values: ArrayD<f32>,
+    target: String,
+    plain_outputs: Vec<String>,
+    explained_outputs: Vec<String>,
+    layer: String,
+    config: Config,
+}
+
+impl Contest {
+    fn open(args: &Args) -> Result<(Contest, Vec<usize>)> {
+        let options = args.options.to_options();
+        let mut explainer = Explainer::open(&args.model, &options)?;
+        warn(explainer.info());
+        let shape = explainer.input_shape().to_vec();
+        let values = noise(&shape);
+        let plain_outputs: Vec<String> =
+            explainer.original_outputs(values.view())?.into_iter().map(|(name, _)| name).collect();
+        let explained = explainer.explained_model().to_vec();
+        let metadata = Model::from_bytes(&explained)?.metadata();
+        let named = |what: &str| -> Result<String> {
+            let key = format!("gradcam.name.{what}");
+            metadata.get(&key).cloned().ok_or_else(|| Failure(format!("the explained model does not say its {key}")))
+        };
+        let mut explained_outputs = plain_outputs.clone();
+        for what in ["class", "score", "map"] {
+            explained_outputs.push(named(what)?);
+        }
+        let contest = Contest {
+            plain: Model::load(&args.model)?.to_bytes()?,
+            target: named("target")?,
+            input: explainer.info().input.clone(),
+            layer: explainer.info().layer.clone(),
+            config: Config { library: options.runtime_library, ..Config::default() },
+            explained,
+            values,
+            plain_outputs,
+            explained_outputs,
+        };
+        Ok((contest, shape))
+    }
+
+    fn engine(&self, model: &[u8], threads: usize) -> Result<Engine> {
+        Ok(Engine::new(model, &Config { threads, ..self.config.clone() })?)
+    }
+
+    /// Median times of a plain and an explained run, turn by turn.
+    fn hold(&self, threads: usize, company: Company, runs: u32) -> Result<(Duration, Duration)> {
+        let mut plain = self.engine(&self.plain, threads)?;
+        let mut explained = self.engine(&self.explained, threads)?;
+        let other = if company == Company::Alone { None } else { Some(self.engine(&self.plain, threads)?) };
+        let stop = Arc::new(AtomicBool::new(false));
+        let warm_up = runs.min(WARM_UP);
+        std::thread::scope(|scope| {
+            let _stop = Stop(stop.clone());
+            if let (Company::Busy, Some(mut other)) = (company, other) {
+                let stop = stop.clone();
+                scope.spawn(move || while !stop.load(Ordering::Acquire) && self.run_plain(&mut other).is_ok() {});
+            }
+            let (mut one, mut two) = (Vec::new(), Vec::new());
+            for turn in 0..warm_up + runs {
+                // Who goes first changes, lest the second always finds a warmer cache.
+                let (a, b) = if turn % 2 == 0 {
+                    let a = timed(|| self.run_plain(&mut plain))?;
+                    (a, timed(|| self.run_explained(&mut explained))?)
+                } else {
+                    let b = timed(|| self.run_explained(&mut explained))?;
+                    (timed(|| self.run_plain(&mut plain))?, b)
+                };
+                if turn >= warm_up {
+                    one.push(a);
+                    two.push(b);
+                }
+            }
+            Ok((median(one), median(two)))
+        })
+    }
+
+    fn run_plain(&self, engine: &mut Engine) -> Result<()> {
+        let outputs: Vec<&str> = self.plain_outputs.iter().map(String::as_str).collect();
+        engine.run(&[(&self.input, Input::F32(self.values.view()))], &outputs)?;
+        Ok(())
+    }
+
+    fn run_explained(&self, engine: &mut Engine) -> Result<()> {
+        let outputs: Vec<&str> = self.explained_outputs.iter().map(String::as_str).collect();
+        let best = Array1::from_elem(1, -1_i64).into_dyn();
+        let inputs = [(self.input.as_str(), Input::F32(self.values.view())), (&self.target, Input::I64(best.view()))];
+        engine.run(&inputs, &outputs)?;
+        Ok(())
+    }
+}
+
+/// Ends the busy engine however the contest ends.
+struct Stop(Arc<AtomicBool>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Median time of each stage of a frame.
+fn stages(args: &Args, threads: usize) -> Result<Vec<(&'static str, Duration)>> {
+    let options = gstgradcam::Options { threads, self_check: false, ..args.options.to_options() };
+    let mut explainer = Explainer::open(&args.model, &options)?;
+    let targets = explainer.targets("")?;
+    let shape = explainer.input_shape().to_vec();
+    let mut input = ArrayD::<f32>::zeros(IxDyn(&shape));
+    let mut painter = Painter::new(args.paint.style());
+    let color = Color { matrix: Matrix::Bt709, range: Range::Limited };
+    let (mut luma, mut chroma) = (vec![0_u8; WIDTH * HEIGHT], vec![128_u8; WIDTH * HEIGHT / 2]);
+    for (at, value) in luma.iter_mut().enumerate() {
+        *value = 16 + ((at % WIDTH * 109 / WIDTH) + (at / WIDTH * 110 / HEIGHT)) as u8;
+    }
+    let (mut prepare, mut infer, mut paint, mut write) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let warm_up = args.runs.min(WARM_UP);
+    for turn in 0..warm_up + args.runs {
+        let planes = vec![Plane { data: &luma[..], stride: WIDTH }, Plane { data: &chroma[..], stride: WIDTH }];
+        let frame = Frame::new(Format::Nv12, WIDTH, HEIGHT, color, planes)?;
+        let buffer = input.as_slice_mut().expect("a fresh array lies in one piece");
+        let start = Instant::now();
+        let region = explainer.prepare(&frame, buffer)?;
+        let prepared = Instant::now();
+        let explanation = explainer.explain_tensor(input.view(), &targets, region)?;
+        let inferred = Instant::now();
+        let planes = vec![Plane { data: &mut luma[..], stride: WIDTH }, Plane { data: &mut chroma[..], stride: WIDTH }];
+        let mut frame = FrameMut::new(Format::Nv12, WIDTH, HEIGHT, color, planes)?;
+        let [best] = &explanation.maps[..] else {
+            return Err(format!("one map was asked for, {} came back", explanation.maps.len()).into());
+        };
+        // A map of our own where the model found nothing on this picture, so that painting is always timed.
+        let map =
+            ndarray::Array2::from_shape_fn(best.map.dim(), |(y, x)| best.map[[y, x]] + (x + y) as f32 * 1e-6 + 1e-6);
+        let start_paint = Instant::now();
+        painter.paint(&mut frame, map.view(), region)?;
+        let painted = Instant::now();
+        if args.paint.labels() {
+            painter.write(&mut frame, &[best.caption()])?;
+        }
+        let written = Instant::now();
+        if turn >= warm_up {
+            prepare.push(prepared - start);
+            infer.push(inferred - prepared);
+            paint.push(painted - start_paint);
+            write.push(written - painted);
+        }
+    }
+    let stages = [
+        ("prepare the input", prepare),
+        ("run the model", infer),
+        ("paint the map", paint),
+        ("write the label", write),
+    ];
+    Ok(stages.into_iter().map(|(name, times)| (name, median(times))).collect())
+}
+
+fn timed(work: impl FnOnce() -> Result<()>) -> Result<Duration> {
+    let start = Instant::now();
+    work()?;
+    Ok(start.elapsed())
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    match times.len() {
+        0 => Duration::ZERO,
+        count if count % 2 == 1 => times[count / 2],
+        count => (times[count / 2 - 1] + times[count / 2]) / 2,
+    }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// The same numbers on every machine, of a picture's usual size.
+fn noise(shape: &[usize]) -> ArrayD<f32> {
+    let mut state = 1_u64;
+    ArrayD::from_shape_simple_fn(IxDyn(shape), || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    })
+}

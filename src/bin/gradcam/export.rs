@@ -1,0 +1,51 @@
+//! `gradcam export`: writes the explained model.
+
+use std::path::{Path, PathBuf};
+
+use gstgradcam::Explainer;
+
+use crate::options::ModelOptions;
+use crate::{Result, say, warn};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The ONNX model
+    model: PathBuf,
+    /// Where to write the explained model
+    #[arg(value_name = "OUT.onnx")]
+    output: PathBuf,
+    #[command(flatten)]
+    options: ModelOptions,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    not_the_same(&args.model, &args.output)?;
+    let explainer = Explainer::open(&args.model, &args.options.to_options())?;
+    warn(explainer.info());
+    let bytes = explainer.explained_model();
+    let part = part(&args.output);
+    std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, &args.output)).map_err(|error| {
+        let _ = std::fs::remove_file(&part);
+        format!("cannot write {:?}: {error}", args.output)
+    })?;
+    let size = bytes.len() as f64 / 1e6;
+    say!("{} ({size:.1} MB): layer {:?}", args.output.display(), explainer.info().layer);
+    Ok(())
+}
+
+/// Where a file is written before it is whole.
+pub fn part(output: &Path) -> PathBuf {
+    let mut name = output.file_name().unwrap_or_default().to_os_string();
+    name.push(".part");
+    output.with_file_name(name)
+}
+
+/// Refuses to write over what is being read.
+pub fn not_the_same(input: &Path, output: &Path) -> Result<()> {
+    match (input.canonicalize(), output.canonicalize()) {
+        (Ok(one), Ok(other)) if one == other => {
+            Err(format!("{output:?} is the input itself; name another file for the output").into())
+        }
+        _ => Ok(()),
+    }
+}

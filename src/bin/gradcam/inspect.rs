@@ -1,0 +1,91 @@
+//! `gradcam inspect`: what is resolved for a model.
+
+use std::path::PathBuf;
+
+use gstgradcam::{Explainer, ModelInfo};
+use serde_json::json;
+
+use crate::options::ModelOptions;
+use crate::{Result, say, warn};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The ONNX model
+    model: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    options: ModelOptions,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let explainer = Explainer::open(&args.model, &args.options.to_options())?;
+    let info = explainer.info();
+    warn(info);
+    if args.json {
+        say!("{:#}", as_json(info, explainer.input_shape()));
+    } else {
+        for (name, value) in rows(info, explainer.input_shape()) {
+            say!("{name:<15}{value}");
+        }
+    }
+    Ok(())
+}
+
+fn rows(info: &ModelInfo, shape: &[usize]) -> Vec<(&'static str, String)> {
+    let spec = &info.spec;
+    let labels = match &info.labels[..] {
+        [] => "none found; give --labels-file".into(),
+        [first, .., last] => format!("{} ({first:?} ... {last:?})", info.labels.len()),
+        [only] => format!("1 ({only:?})"),
+    };
+    let mut rows = vec![
+        ("input", format!("{:?} {shape:?} float32, {}", info.input, spec.color_format.name())),
+        ("preprocessing", format!("(pixel / 255 - {:?}) / {:?}", spec.mean, spec.std)),
+        ("", format!("{} to {}x{}", spec.resize_mode.name(), spec.width, spec.height)),
+        ("", spec.origin.clone()),
+        ("score", format!("{:?}, {} classes, {}", info.score, info.classes, info.activation)),
+        ("labels", labels),
+        ("layer", format!("{:?} {:?}", info.layer, info.layer_shape)),
+        ("other layers", if info.runner_ups.is_empty() { "none".into() } else { info.runner_ups.join(", ") }),
+    ];
+    let mut title = "operators";
+    for (operator, count, ruled) in &info.operators {
+        let rule = if *ruled { "" } else { "  NO GRADIENT RULE" };
+        rows.push((std::mem::take(&mut title), format!("{count:>4} {operator}{rule}")));
+    }
+    rows.push(("self-check", info.self_check.clone().unwrap_or_else(|| "not made".into())));
+    rows
+}
+
+fn as_json(info: &ModelInfo, shape: &[usize]) -> serde_json::Value {
+    let spec = &info.spec;
+    let operators = |wanted: bool| -> serde_json::Value {
+        info.operators
+            .iter()
+            .filter(|(_, _, ruled)| *ruled == wanted)
+            .map(|(operator, count, _)| (operator.clone(), json!(count)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    };
+    json!({
+        "input": { "name": info.input, "shape": shape },
+        "preprocessing": {
+            "width": spec.width,
+            "height": spec.height,
+            "color-format": spec.color_format.name(),
+            "resize-mode": spec.resize_mode.name(),
+            "mean": spec.mean,
+            "std": spec.std,
+            "origin": spec.origin,
+        },
+        "score": { "tensor": info.score, "activation": info.activation, "classes": info.classes },
+        "labels": &info.labels[..],
+        "layer": { "tensor": info.layer, "shape": info.layer_shape },
+        "other-layers": info.runner_ups,
+        "operators": { "with-rule": operators(true), "without-rule": operators(false) },
+        "self-check": info.self_check,
+        "warnings": info.warnings,
+    })
+}

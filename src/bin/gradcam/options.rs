@@ -1,0 +1,162 @@
+//! The options that the subcommands share, spelt as the element's properties are.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use gstgradcam::prep::{ColorFormat, Overrides, Preprocess, ResizeMode};
+use gstgradcam::render::{Colormap, Style};
+use gstgradcam::{Method, Options};
+
+/// One of the words that the library knows.
+fn choice<T: Copy + Send + Sync + 'static>(
+    all: impl IntoIterator<Item = T>,
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    let words: Vec<(&str, T)> = all.into_iter().map(|value| (name(value), value)).collect();
+    PossibleValuesParser::new(words.iter().map(|(word, _)| *word))
+        .map(move |given| words.iter().find(|(word, _)| *word == given).expect("clap admits only these words").1)
+}
+
+/// What is explained, and how the picture is made ready for the model.
+#[derive(Debug, Args)]
+pub struct ModelOptions {
+    /// How activations and gradients become a map
+    #[arg(long, default_value = "gradcam", value_parser = choice(Method::ALL.map(|(method, _)| method), Method::name))]
+    method: Method,
+    /// Layer to explain: a tensor, node or module [default: the deepest with a spatial grid]
+    #[arg(long, value_name = "NAME")]
+    target_layer: Option<String>,
+    /// Output that holds the class scores, where the model has several
+    #[arg(long, value_name = "NAME")]
+    score_output: Option<String>,
+    /// Scaling of the input values
+    #[arg(long, default_value = "auto", value_parser = choice(Preprocess::ALL.iter().copied(), Preprocess::name))]
+    preprocess: Preprocess,
+    /// Mean per channel on the 0..1 scale, comma-separated
+    #[arg(long, value_name = "M,...", value_delimiter = ',', allow_negative_numbers = true)]
+    mean: Option<Vec<f32>>,
+    /// Standard deviation per channel on the 0..1 scale, comma-separated
+    #[arg(long, value_name = "S,...", value_delimiter = ',')]
+    std: Option<Vec<f32>>,
+    /// Channel order of the model's input [default: the model's word, else rgb]
+    #[arg(long, value_parser = choice(ColorFormat::ALL.iter().copied(), ColorFormat::name))]
+    color_format: Option<ColorFormat>,
+    /// How a picture is fitted to the model's input [default: the model's word, else crop]
+    #[arg(long, value_parser = choice(ResizeMode::ALL.iter().copied(), ResizeMode::name))]
+    resize_mode: Option<ResizeMode>,
+    /// Input size of a model that leaves it open, e.g. 224 or 320x240
+    #[arg(long, value_name = "WxH", value_parser = size)]
+    input_size: Option<(usize, usize)>,
+    /// Class names: one a line, or JSON [default: the model's metadata, else a file beside the model]
+    #[arg(long, value_name = "FILE")]
+    labels_file: Option<PathBuf>,
+    /// ONNX Runtime's shared library [default: ORT_DYLIB_PATH, else the usual places]
+    #[arg(long, value_name = "FILE")]
+    runtime_library: Option<PathBuf>,
+    /// Threads within an operator; 0 = the runtime's choice
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub threads: usize,
+    /// Do not compare the explained model with the original and with finite differences at load
+    #[arg(long)]
+    no_self_check: bool,
+}
+
+impl ModelOptions {
+    /// As the library takes them.
+    pub fn to_options(&self) -> Options {
+        Options {
+            method: self.method,
+            target_layer: self.target_layer.clone(),
+            score_output: self.score_output.clone(),
+            prep: Overrides {
+                preprocess: self.preprocess,
+                mean: self.mean.clone(),
+                std: self.std.clone(),
+                color_format: self.color_format,
+                resize_mode: self.resize_mode,
+            },
+            input_size: self.input_size,
+            labels_file: self.labels_file.clone(),
+            runtime_library: self.runtime_library.clone(),
+            threads: self.threads,
+            self_check: !self.no_self_check,
+        }
+    }
+
+    /// As the element takes them: what was given, by property.
+    #[cfg(feature = "plugin")]
+    pub fn properties(&self) -> Vec<(&'static str, String)> {
+        let list = |values: &Vec<f32>| values.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
+        let path = |path: &PathBuf| path.to_string_lossy().into_owned();
+        let mut given = vec![
+            ("method", self.method.name().to_string()),
+            ("preprocess", self.preprocess.name().to_string()),
+            ("threads", self.threads.to_string()),
+        ];
+        let optional = [
+            ("target-layer", self.target_layer.clone()),
+            ("score-output", self.score_output.clone()),
+            ("mean", self.mean.as_ref().map(list)),
+            ("std", self.std.as_ref().map(list)),
+            ("color-format", self.color_format.map(|value| value.name().to_string())),
+            ("resize-mode", self.resize_mode.map(|value| value.name().to_string())),
+            ("input-size", self.input_size.map(|(width, height)| format!("{width}x{height}"))),
+            ("labels-file", self.labels_file.as_ref().map(path)),
+            ("runtime-library", self.runtime_library.as_ref().map(path)),
+            ("self-check", self.no_self_check.then(|| "false".into())),
+        ];
+        given.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        given
+    }
+}
+
+/// How the map is shown.
+#[derive(Debug, Args)]
+pub struct PaintOptions {
+    /// Opacity of the map, 0 to 1
+    #[arg(long, default_value_t = 0.5, value_parser = opacity)]
+    alpha: f32,
+    /// Colours from cold to hot
+    #[arg(long, default_value = "jet", value_parser = choice(Colormap::all(), Colormap::name))]
+    colormap: Colormap,
+    /// Write class name and score on the picture (this is the default)
+    #[arg(long, overrides_with = "no_draw_labels")]
+    draw_labels: bool,
+    /// Do not write on the picture
+    #[arg(long)]
+    no_draw_labels: bool,
+}
+
+impl PaintOptions {
+    /// As the painter takes them.
+    pub fn style(&self) -> Style {
+        Style { colormap: self.colormap, alpha: self.alpha }
+    }
+
+    /// Whether to write on the picture: the last of the two flags counts.
+    pub fn labels(&self) -> bool {
+        self.draw_labels || !self.no_draw_labels
+    }
+
+    /// As the element takes them.
+    #[cfg(feature = "plugin")]
+    pub fn properties(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("alpha", self.alpha.to_string()),
+            ("colormap", self.colormap.name().to_string()),
+            ("draw-labels", self.labels().to_string()),
+        ]
+    }
+}
+
+fn opacity(text: &str) -> Result<f32, String> {
+    let in_range = |alpha: &f32| (0.0..=1.0).contains(alpha);
+    text.parse().ok().filter(in_range).ok_or_else(|| "give a number from 0 (clear) to 1 (opaque)".into())
+}
+
+fn size(text: &str) -> Result<(usize, usize), String> {
+    let number = |word: &str| word.trim().parse().ok().filter(|side: &usize| (1..=16384).contains(side));
+    let (width, height) = text.split_once(['x', 'X']).unwrap_or((text, text));
+    number(width).zip(number(height)).ok_or_else(|| "give WIDTHxHEIGHT or one number, each from 1 to 16384".into())
+}
