@@ -36,7 +36,7 @@ const WAYS: [(View, View); 4] = [
     (View { x: 0.43, y: 0.52, width: 0.78 }, View { x: 0.57, y: 0.48, width: 0.60 }),
     (View { x: 0.58, y: 0.46, width: 0.62 }, View { x: 0.42, y: 0.50, width: 0.80 }),
     (View { x: 0.60, y: 0.50, width: 0.78 }, View { x: 0.44, y: 0.56, width: 0.72 }),
-    (View { x: 0.42, y: 0.56, width: 0.66 }, View { x: 0.56, y: 0.48, width: 0.84 }),
+    (View { x: 0.43, y: 0.56, width: 0.70 }, View { x: 0.56, y: 0.54, width: 0.58 }),
 ];
 
 fn main() {

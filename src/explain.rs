@@ -124,6 +124,28 @@ pub struct Explanation {
     pub took: Duration,
 }
 
+impl ClassMap {
+    /// What is written on a frame: "Egyptian cat 38 %".
+    pub fn caption(&self) -> String {
+        format!("{} {:.0} %", self.label, self.score * 100.0)
+    }
+}
+
+impl Explanation {
+    /// What is painted on a frame: the largest value of all maps at each place, each map scaled by its own maximum, so
+    /// that no class drowns another. All zero where no map has a value above zero.
+    pub fn heat(&self) -> Array2<f32> {
+        let mut heat = Array2::zeros(self.maps.first().map_or((0, 0), |first| first.map.dim()));
+        for one in &self.maps {
+            let top = one.map.fold(0.0_f32, |top, &value| top.max(value));
+            if top > 0.0 {
+                heat.zip_mut_with(&one.map, |heat: &mut f32, &value| *heat = heat.max(value / top));
+            }
+        }
+        heat
+    }
+}
+
 /// A model, opened and explained. `Send`.
 #[derive(Debug)]
 pub struct Explainer {

@@ -107,16 +107,17 @@ fn check_path(graph: &Graph, facts: &Facts, path: &[usize], opset: i64) -> Resul
     }
     for &i in path {
         let node = graph.order[i];
-        let other = node.outputs().first().and_then(|y| facts.get(y)).filter(|f| f.dtype != DType::F32);
-        if let Some(fact) = other {
-            return Err(Error::ModelUnusable {
-                why: format!(
-                    "{} node {:?} computes in {}, and gradients are supported in float32; export the model in float32",
-                    node.op(),
-                    node.name(),
-                    fact.dtype.name()
-                ),
-            });
+        let unusable =
+            |why: String| Error::ModelUnusable { why: format!("{} node {:?} {why}", node.op(), node.name()) };
+        for name in node.inputs().iter().chain(node.outputs().first()).filter(|name| !name.is_empty()) {
+            facts
+                .get(name)
+                .ok_or_else(|| unusable(format!("has the tensor {name:?}, whose shape was not measured")))?;
+        }
+        let made = node.outputs().first().and_then(|y| facts.get(y));
+        if let Some(fact) = made.filter(|f| f.dtype != DType::F32) {
+            let computes = format!("computes in {}, and gradients are supported in float32", fact.dtype.name());
+            return Err(unusable(format!("{computes}; export the model in float32")));
         }
     }
     Ok(())

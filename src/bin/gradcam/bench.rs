@@ -19,8 +19,8 @@ use crate::{Failure, Result, say, warn};
 pub struct Args {
     /// The ONNX model
     model: PathBuf,
-    /// Timed runs of each kind
-    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(30..))]
+    /// Timed runs of each kind (fewer than 30 say little)
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
     #[command(flatten)]
     options: ModelOptions,
@@ -28,7 +28,7 @@ pub struct Args {
     paint: PaintOptions,
 }
 
-/// Untimed runs before the timed ones.
+/// Untimed runs before the timed ones, at most.
 const WARM_UP: u32 = 10;
 const WIDTH: usize = 1920;
 const HEIGHT: usize = 1080;
@@ -125,6 +125,7 @@ impl Contest {
         let mut explained = self.engine(&self.explained, threads)?;
         let other = if company == Company::Alone { None } else { Some(self.engine(&self.plain, threads)?) };
         let stop = Arc::new(AtomicBool::new(false));
+        let warm_up = runs.min(WARM_UP);
         std::thread::scope(|scope| {
             let _stop = Stop(stop.clone());
             if let (Company::Busy, Some(mut other)) = (company, other) {
@@ -132,7 +133,7 @@ impl Contest {
                 scope.spawn(move || while !stop.load(Ordering::Acquire) && self.run_plain(&mut other).is_ok() {});
             }
             let (mut one, mut two) = (Vec::new(), Vec::new());
-            for turn in 0..WARM_UP + runs {
+            for turn in 0..warm_up + runs {
                 // Who goes first changes, lest the second always finds a warmer cache.
                 let (a, b) = if turn % 2 == 0 {
                     let a = timed(|| self.run_plain(&mut plain))?;
@@ -141,7 +142,7 @@ impl Contest {
                     let b = timed(|| self.run_explained(&mut explained))?;
                     (timed(|| self.run_plain(&mut plain))?, b)
                 };
-                if turn >= WARM_UP {
+                if turn >= warm_up {
                     one.push(a);
                     two.push(b);
                 }
@@ -188,7 +189,8 @@ fn stages(args: &Args, threads: usize) -> Result<Vec<(&'static str, Duration)>> 
         *value = 16 + ((at % WIDTH * 109 / WIDTH) + (at / WIDTH * 110 / HEIGHT)) as u8;
     }
     let (mut prepare, mut infer, mut paint, mut write) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for turn in 0..WARM_UP + args.runs {
+    let warm_up = args.runs.min(WARM_UP);
+    for turn in 0..warm_up + args.runs {
         let planes = vec![Plane { data: &luma[..], stride: WIDTH }, Plane { data: &chroma[..], stride: WIDTH }];
         let frame = Frame::new(Format::Nv12, WIDTH, HEIGHT, color, planes)?;
         let buffer = input.as_slice_mut().expect("a fresh array lies in one piece");
@@ -203,22 +205,28 @@ fn stages(args: &Args, threads: usize) -> Result<Vec<(&'static str, Duration)>> 
             return Err(format!("one map was asked for, {} came back", explanation.maps.len()).into());
         };
         // A map of our own where the model found nothing on this picture, so that painting is always timed.
-        let map = ndarray::Array2::from_shape_fn(best.map.dim(), |(y, x)| best.map[[y, x]] + (x + y) as f32 * 1e-6 + 1e-6);
+        let map =
+            ndarray::Array2::from_shape_fn(best.map.dim(), |(y, x)| best.map[[y, x]] + (x + y) as f32 * 1e-6 + 1e-6);
         let start_paint = Instant::now();
         painter.paint(&mut frame, map.view(), region)?;
         let painted = Instant::now();
         if args.paint.labels() {
-            painter.write(&mut frame, &[format!("{} {:.1} %", best.label, best.score * 100.0)])?;
+            painter.write(&mut frame, &[best.caption()])?;
         }
         let written = Instant::now();
-        if turn >= WARM_UP {
+        if turn >= warm_up {
             prepare.push(prepared - start);
             infer.push(inferred - prepared);
             paint.push(painted - start_paint);
             write.push(written - painted);
         }
     }
-    let stages = [("prepare the input", prepare), ("run the model", infer), ("paint the map", paint), ("write the label", write)];
+    let stages = [
+        ("prepare the input", prepare),
+        ("run the model", infer),
+        ("paint the map", paint),
+        ("write the label", write),
+    ];
     Ok(stages.into_iter().map(|(name, times)| (name, median(times))).collect())
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use gstgradcam::frame::{Color, Format, Frame, FrameMut, Matrix, Plane, Range, Region};
 use gstgradcam::render::Painter;
-use gstgradcam::{Explainer, Explanation};
+use gstgradcam::{ClassMap, Explainer, Explanation};
 use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
 use ndarray::{Array4, ArrayD};
 use ndarray_npy::{ReadNpyExt, WriteNpyExt};
@@ -29,7 +29,7 @@ pub struct Args {
     /// Write the maps, unscaled, float32 [N, classes, height, width]
     #[arg(long, value_name = "MAP.npy")]
     raw: Option<PathBuf>,
-    /// Write the picture with the map of the first class painted on it
+    /// Write the picture with the map painted on it (of several classes, the strongest at each place)
     #[arg(long, value_name = "OUT.png")]
     overlay: Option<PathBuf>,
     /// Print JSON
@@ -51,7 +51,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let tensor = args.input.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("npy"));
     if tensor && args.overlay.is_some() {
-        return Err(format!("--overlay needs a picture, and {:?} is a tensor; give the picture itself", args.input).into());
+        return Err(
+            format!("--overlay needs a picture, and {:?} is a tensor; give the picture itself", args.input).into()
+        );
     }
     let mut explainer = Explainer::open(&args.model, &args.options.to_options())?;
     warn(explainer.info());
@@ -89,7 +91,8 @@ fn cannot_write(path: &Path, error: &dyn std::fmt::Display) -> String {
 
 /// A picture the right way up: a camera's JPEG may say that it lies on its side.
 fn read_image(path: &Path) -> Result<RgbImage> {
-    let cannot = |error: &dyn std::fmt::Display| format!("cannot read the picture {path:?}: {error}; give a PNG or a JPEG");
+    let cannot =
+        |error: &dyn std::fmt::Display| format!("cannot read the picture {path:?}: {error}; give a PNG or a JPEG");
     let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(|error| cannot(&error))?;
     let mut decoder = reader.into_decoder().map_err(|error| cannot(&error))?;
     let orientation = decoder.orientation().map_err(|error| cannot(&error))?;
@@ -125,12 +128,9 @@ fn paint(picture: &mut RgbImage, explanation: &Explanation, options: &PaintOptio
     let data: &mut [u8] = picture;
     let mut frame = FrameMut::new(Format::Rgb, width, height, COLOR, vec![Plane { data, stride: width * 3 }])?;
     let mut painter = Painter::new(options.style());
-    if let Some(first) = explanation.maps.first() {
-        painter.paint(&mut frame, first.map.view(), explanation.region)?;
-    }
+    painter.paint(&mut frame, explanation.heat().view(), explanation.region)?;
     if options.labels() {
-        let lines: Vec<String> =
-            explanation.maps.iter().map(|one| format!("{} {:.1} %", one.label, one.score * 100.0)).collect();
+        let lines: Vec<String> = explanation.maps.iter().map(ClassMap::caption).collect();
         painter.write(&mut frame, &lines)?;
     }
     Ok(())

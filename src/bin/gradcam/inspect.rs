@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use gstgradcam::{Explainer, ModelInfo};
 use serde_json::json;
 
-use crate::options::{COLOR_FORMATS, ModelOptions, RESIZE_MODES, word};
+use crate::options::ModelOptions;
 use crate::{Result, say, warn};
 
 #[derive(Debug, clap::Args)]
@@ -41,9 +41,9 @@ fn rows(info: &ModelInfo, shape: &[usize]) -> Vec<(&'static str, String)> {
         [only] => format!("1 ({only:?})"),
     };
     let mut rows = vec![
-        ("input", format!("{:?} {shape:?} float32, {}", info.input, word(COLOR_FORMATS, &spec.color_format))),
+        ("input", format!("{:?} {shape:?} float32, {}", info.input, spec.color_format.name())),
         ("preprocessing", format!("(pixel / 255 - {:?}) / {:?}", spec.mean, spec.std)),
-        ("", format!("{} to {}x{}", word(RESIZE_MODES, &spec.resize_mode), spec.width, spec.height)),
+        ("", format!("{} to {}x{}", spec.resize_mode.name(), spec.width, spec.height)),
         ("", spec.origin.clone()),
         ("score", format!("{:?}, {} classes, {}", info.score, info.classes, info.activation)),
         ("labels", labels),
@@ -74,8 +74,8 @@ fn as_json(info: &ModelInfo, shape: &[usize]) -> serde_json::Value {
         "preprocessing": {
             "width": spec.width,
             "height": spec.height,
-            "color-format": word(COLOR_FORMATS, &spec.color_format),
-            "resize-mode": word(RESIZE_MODES, &spec.resize_mode),
+            "color-format": spec.color_format.name(),
+            "resize-mode": spec.resize_mode.name(),
             "mean": spec.mean,
             "std": spec.std,
             "origin": spec.origin,

@@ -8,46 +8,21 @@ use gstgradcam::prep::{ColorFormat, Overrides, Preprocess, ResizeMode};
 use gstgradcam::render::{Colormap, Style};
 use gstgradcam::{Method, Options};
 
-/// The words of an option and what they stand for.
-type Words<T> = &'static [(&'static str, T)];
-
-const METHODS: Words<Method> = &[("gradcam", Method::GradCam), ("cam", Method::Cam)];
-const PREPROCESS: Words<Preprocess> = &[
-    ("auto", Preprocess::Auto),
-    ("imagenet", Preprocess::Imagenet),
-    ("zero-one", Preprocess::ZeroOne),
-    ("minus-one-one", Preprocess::MinusOneOne),
-    ("raw", Preprocess::Raw),
-];
-pub const COLOR_FORMATS: Words<ColorFormat> =
-    &[("rgb", ColorFormat::Rgb), ("bgr", ColorFormat::Bgr), ("gray", ColorFormat::Gray)];
-pub const RESIZE_MODES: Words<ResizeMode> =
-    &[("crop", ResizeMode::Crop), ("stretch", ResizeMode::Stretch), ("letterbox", ResizeMode::Letterbox)];
-const COLORMAPS: Words<Colormap> = &[
-    ("jet", Colormap::Jet),
-    ("turbo", Colormap::Turbo),
-    ("viridis", Colormap::Viridis),
-    ("inferno", Colormap::Inferno),
-    ("magma", Colormap::Magma),
-    ("gray", Colormap::Gray),
-];
-
-fn choice<T: Copy + Send + Sync + 'static>(words: Words<T>) -> impl TypedValueParser<Value = T> {
-    PossibleValuesParser::new(words.iter().map(|(word, _)| *word)).map(move |given| {
-        words.iter().find(|(word, _)| *word == given).expect("clap admits only the words of the table").1
-    })
-}
-
-/// How a value is spelt.
-pub fn word<T: PartialEq>(words: Words<T>, value: &T) -> &'static str {
-    words.iter().find(|(_, known)| known == value).map_or("unknown", |(word, _)| word)
+/// One of the words that the library knows.
+fn choice<T: Copy + Send + Sync + 'static>(
+    all: impl IntoIterator<Item = T>,
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    let words: Vec<(&str, T)> = all.into_iter().map(|value| (name(value), value)).collect();
+    PossibleValuesParser::new(words.iter().map(|(word, _)| *word))
+        .map(move |given| words.iter().find(|(word, _)| *word == given).expect("clap admits only these words").1)
 }
 
 /// What is explained, and how the picture is made ready for the model.
 #[derive(Debug, Args)]
 pub struct ModelOptions {
     /// How activations and gradients become a map
-    #[arg(long, default_value = "gradcam", value_parser = choice(METHODS))]
+    #[arg(long, default_value = "gradcam", value_parser = choice(Method::ALL.map(|(method, _)| method), Method::name))]
     method: Method,
     /// Layer to explain: a tensor, node or module [default: the deepest with a spatial grid]
     #[arg(long, value_name = "NAME")]
@@ -56,7 +31,7 @@ pub struct ModelOptions {
     #[arg(long, value_name = "NAME")]
     score_output: Option<String>,
     /// Scaling of the input values
-    #[arg(long, default_value = "auto", value_parser = choice(PREPROCESS))]
+    #[arg(long, default_value = "auto", value_parser = choice(Preprocess::ALL.iter().copied(), Preprocess::name))]
     preprocess: Preprocess,
     /// Mean per channel on the 0..1 scale, comma-separated
     #[arg(long, value_name = "M,...", value_delimiter = ',', allow_negative_numbers = true)]
@@ -65,10 +40,10 @@ pub struct ModelOptions {
     #[arg(long, value_name = "S,...", value_delimiter = ',')]
     std: Option<Vec<f32>>,
     /// Channel order of the model's input [default: the model's word, else rgb]
-    #[arg(long, value_parser = choice(COLOR_FORMATS))]
+    #[arg(long, value_parser = choice(ColorFormat::ALL.iter().copied(), ColorFormat::name))]
     color_format: Option<ColorFormat>,
     /// How a picture is fitted to the model's input [default: the model's word, else crop]
-    #[arg(long, value_parser = choice(RESIZE_MODES))]
+    #[arg(long, value_parser = choice(ResizeMode::ALL.iter().copied(), ResizeMode::name))]
     resize_mode: Option<ResizeMode>,
     /// Input size of a model that leaves it open, e.g. 224 or 320x240
     #[arg(long, value_name = "WxH", value_parser = size)]
@@ -115,8 +90,8 @@ impl ModelOptions {
         let list = |values: &Vec<f32>| values.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
         let path = |path: &PathBuf| path.to_string_lossy().into_owned();
         let mut given = vec![
-            ("method", word(METHODS, &self.method).to_string()),
-            ("preprocess", word(PREPROCESS, &self.preprocess).to_string()),
+            ("method", self.method.name().to_string()),
+            ("preprocess", self.preprocess.name().to_string()),
             ("threads", self.threads.to_string()),
         ];
         let optional = [
@@ -124,8 +99,8 @@ impl ModelOptions {
             ("score-output", self.score_output.clone()),
             ("mean", self.mean.as_ref().map(list)),
             ("std", self.std.as_ref().map(list)),
-            ("color-format", self.color_format.map(|value| word(COLOR_FORMATS, &value).to_string())),
-            ("resize-mode", self.resize_mode.map(|value| word(RESIZE_MODES, &value).to_string())),
+            ("color-format", self.color_format.map(|value| value.name().to_string())),
+            ("resize-mode", self.resize_mode.map(|value| value.name().to_string())),
             ("input-size", self.input_size.map(|(width, height)| format!("{width}x{height}"))),
             ("labels-file", self.labels_file.as_ref().map(path)),
             ("runtime-library", self.runtime_library.as_ref().map(path)),
@@ -143,7 +118,7 @@ pub struct PaintOptions {
     #[arg(long, default_value_t = 0.5, value_parser = opacity)]
     alpha: f32,
     /// Colours from cold to hot
-    #[arg(long, default_value = "jet", value_parser = choice(COLORMAPS))]
+    #[arg(long, default_value = "jet", value_parser = choice(Colormap::all(), Colormap::name))]
     colormap: Colormap,
     /// Write class name and score on the picture (this is the default)
     #[arg(long, overrides_with = "no_draw_labels")]
@@ -169,7 +144,7 @@ impl PaintOptions {
     pub fn properties(&self) -> Vec<(&'static str, String)> {
         vec![
             ("alpha", self.alpha.to_string()),
-            ("colormap", word(COLORMAPS, &self.colormap).to_string()),
+            ("colormap", self.colormap.name().to_string()),
             ("draw-labels", self.labels().to_string()),
         ]
     }

@@ -36,7 +36,9 @@ pub struct Args {
 
 #[cfg(not(feature = "plugin"))]
 pub fn run(_: &Args) -> Result<()> {
-    Err("this gradcam was built without GStreamer; build it with the feature `plugin` to annotate videos".to_string().into())
+    Err("this gradcam was built without GStreamer; build it with the feature `plugin` to annotate videos"
+        .to_string()
+        .into())
 }
 
 #[cfg(feature = "plugin")]
@@ -47,7 +49,7 @@ pub fn run(args: &Args) -> Result<()> {
     let uri = source(&args.input)?;
     not_the_same(&args.input, &args.output)?;
     gst::init().map_err(|error| format!("GStreamer could not be started: {error}"))?;
-    gstgradcam::element::plugin_register_static()
+    gstgradcam::plugin_register_static()
         .map_err(|error| format!("the element gradcam could not be registered: {error}"))?;
     let part = part(&args.output);
     // Made here so that the reason is known before anything starts; filesink would only say "could not open".

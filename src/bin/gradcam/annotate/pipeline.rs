@@ -202,7 +202,13 @@ impl Branches {
     }
 
     /// Hangs a chain between a pad of the decoder and the muxer.
-    fn link(&self, pipeline: &gst::Pipeline, pad: &gst::Pad, chain: &[gst::Element], shared: &Arc<Shared>) -> Result<()> {
+    fn link(
+        &self,
+        pipeline: &gst::Pipeline,
+        pad: &gst::Pad,
+        chain: &[gst::Element],
+        shared: &Arc<Shared>,
+    ) -> Result<()> {
         pipeline.add_many(chain).map_err(wiring)?;
         gst::Element::link_many(chain).map_err(wiring)?;
         let [first, .., last] = chain else { return Ok(()) };
@@ -237,7 +243,9 @@ fn waiting_room() -> Result<gst::Element> {
 
 fn join(pad: &gst::Pad, element: &gst::Element) -> Result<()> {
     let sink = element.static_pad("sink").ok_or_else(|| format!("{} has no pad sink", element.name()))?;
-    pad.link(&sink).map(|_| ()).map_err(|error| format!("the video cannot be decoded into the pipeline ({error})").into())
+    pad.link(&sink)
+        .map(|_| ())
+        .map_err(|error| format!("the video cannot be decoded into the pipeline ({error})").into())
 }
 
 fn wiring(error: glib::BoolError) -> crate::Failure {
@@ -297,7 +305,8 @@ fn play(pipeline: &gst::Pipeline, decode: &gst::Element, shared: &Arc<Shared>) -
 }
 
 fn from_painter(message: &gst::MessageRef) -> bool {
-    let element = message.src().and_then(|source| source.downcast_ref::<gst::Element>().and_then(gst::Element::factory));
+    let element =
+        message.src().and_then(|source| source.downcast_ref::<gst::Element>().and_then(gst::Element::factory));
     element.is_some_and(|factory| factory.name() == "gradcam")
 }
 

@@ -17,7 +17,8 @@ pub struct Progress {
 impl Progress {
     pub fn new() -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{wide_bar} {percent:>3} %  {msg}").expect("the template is well-formed");
+            let style =
+                ProgressStyle::with_template("{wide_bar} {percent:>3} %  {msg}").expect("the template is well-formed");
             ProgressBar::new(0).with_style(style)
         });
         Self { bar, start: Instant::now(), last_line: Instant::now() }

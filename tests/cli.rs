@@ -1,0 +1,256 @@
+//! The command line as a user meets it: what it prints, what it writes, how it ends.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use gstgradcam::engine::{Config, Engine, Input, Output as Out};
+use gstgradcam::onnx::{Attr, DType, Model, Tensor};
+use ndarray::{Array4, ArrayD, arr1};
+use ndarray_npy::{ReadNpyExt, WriteNpyExt};
+use serde_json::Value;
+
+const SIDE: usize = 16;
+
+/// A folder with a model of three classes: class 0 looks for red, 1 for green, 2 for blue.
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Desk { folder: tempfile::tempdir().expect("a temporary folder") };
+        std::fs::write(desk.path("colours.onnx"), colours().to_bytes().expect("a small model")).expect("a file");
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs `gradcam` in the folder.
+    fn gradcam(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gradcam"));
+        command.current_dir(self.folder.path()).args(args);
+        if let Some(library) = support::runtime() {
+            command.env("ORT_DYLIB_PATH", library);
+        }
+        command.output().expect("the program starts")
+    }
+
+    /// What it prints, when it ends well.
+    fn says(&self, args: &[&str]) -> String {
+        let output = self.gradcam(args);
+        assert!(output.status.success(), "{args:?}: {}", stderr(&output));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// The sentence that it ends with.
+    fn refuses(&self, args: &[&str]) -> String {
+        let output = self.gradcam(args);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+        assert!(said.starts_with("gradcam: ") && said.trim_end().lines().count() == 1, "{args:?}: {said}");
+        said
+    }
+
+    /// A grey picture with a square of one colour: columns 8..16 and rows 0..8 of 16, eight times enlarged.
+    fn picture(&self, name: &str, colour: [u8; 3]) {
+        let picture = image::RgbImage::from_fn(128, 128, |x, y| {
+            image::Rgb(if x >= 64 && y < 64 { colour } else { [40, 40, 40] })
+        });
+        picture.save(self.path(name)).expect("a picture");
+    }
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// 1x1 Conv (each channel to its own) - Relu - GlobalAveragePool - Flatten - Gemm (the unit matrix).
+fn colours() -> Model {
+    let unit =
+        |size: usize| (0..size * size).map(|i| if i / size == i % size { 1.0 } else { 0.0 }).collect::<Vec<f32>>();
+    let mut model = Model::new(13);
+    model.add_input("picture", DType::F32, &[Some(1), Some(3), Some(SIDE), Some(SIDE)]);
+    model.add_initializer("w", &Tensor::f32(&[3, 3, 1, 1], unit(3)));
+    model.add_initializer("head", &Tensor::f32(&[3, 3], unit(3)));
+    let kernel = [("kernel_shape", Attr::Ints(vec![1, 1]))];
+    model.add_node("Conv", "conv", &["picture", "w"], &["conv_out"], &kernel);
+    model.add_node("Relu", "relu", &["conv_out"], &["seen"], &[]);
+    model.add_node("GlobalAveragePool", "pool", &["seen"], &["pooled"], &[]);
+    model.add_node("Flatten", "flat", &["pooled"], &["features"], &[]);
+    model.add_node("MatMul", "classify", &["features", "head"], &["logits"], &[]);
+    model.add_output("logits", Some(DType::F32), Some(&[Some(1), Some(3)]));
+    model.set_metadata("gradcam.labels", "red, crimson\ngreen\nblue");
+    model.set_metadata("gradcam.preprocess", "zero-one");
+    model.set_metadata("gradcam.resize_mode", "stretch");
+    model
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).expect("JSON")
+}
+
+fn npy(path: &Path) -> ArrayD<f32> {
+    ArrayD::read_npy(std::fs::File::open(path).expect("the file is there")).expect("float32 .npy")
+}
+
+#[test]
+fn inspect_tells_what_was_resolved() {
+    let desk = Desk::new();
+    let seen = json(&desk.says(&["inspect", "colours.onnx", "--json"]));
+    assert_eq!(seen["input"]["name"], "picture");
+    assert_eq!(seen["input"]["shape"], serde_json::json!([1, 3, SIDE, SIDE]));
+    assert_eq!(seen["layer"]["tensor"], "seen");
+    assert_eq!(seen["score"]["classes"], 3);
+    assert_eq!(seen["labels"][2], "blue");
+    assert_eq!(seen["operators"]["without-rule"], serde_json::json!({}));
+    assert!(seen["self-check"].is_string(), "{seen}");
+    let text = desk.says(&["inspect", "colours.onnx", "--no-self-check"]);
+    for word in ["\"seen\" [1, 3, 16, 16]", "3 classes", "GlobalAveragePool", "not made"] {
+        assert!(text.contains(word), "{word} is not in\n{text}");
+    }
+}
+
+#[test]
+fn explain_finds_the_colour_and_paints_it() {
+    let desk = Desk::new();
+    desk.picture("blue.png", [0, 0, 250]);
+    let args = ["explain", "colours.onnx", "blue.png", "--json", "--raw", "map.npy", "--overlay", "out.png"];
+    let seen = json(&desk.says(&args));
+    let map = &seen["maps"][0];
+    assert_eq!((map["class"].as_u64(), map["label"].as_str()), (Some(2), Some("blue")));
+
+    let raw = npy(&desk.path("map.npy"));
+    assert_eq!(raw.shape(), [1, 1, SIDE, SIDE]);
+    let (inside, outside) = (raw[[0, 0, 3, 12]], raw[[0, 0, 12, 3]]);
+    assert!(inside > 3.0 * outside, "blue at {inside}, grey at {outside}");
+    assert_eq!(map["map"][3][12].as_f64().map(|value| value as f32), Some(inside));
+
+    let (before, after) = (desk.path("blue.png"), desk.path("out.png"));
+    let (before, after) = (image::open(before).expect("PNG").to_rgb8(), image::open(after).expect("PNG").to_rgb8());
+    assert_eq!(after.dimensions(), before.dimensions());
+    let hot = after.get_pixel(112, 40);
+    assert!(hot[0] > before.get_pixel(112, 40)[0], "jet's hot end is red, here it is {hot:?}");
+
+    let clear = ["explain", "colours.onnx", "blue.png", "--overlay", "out.png", "--alpha", "0", "--no-draw-labels"];
+    desk.says(&clear);
+    assert_eq!(image::open(desk.path("out.png")).expect("PNG").to_rgb8(), before, "nothing is painted at alpha 0");
+}
+
+#[test]
+fn a_list_of_classes_gives_a_map_each() {
+    let desk = Desk::new();
+    desk.picture("p.jpg", [0, 250, 0]);
+    let args =
+        ["explain", "colours.onnx", "p.jpg", "--target-class", "red, crimson, blue, -1", "--json", "--raw", "m.npy"];
+    let seen = json(&desk.says(&args));
+    let classes: Vec<_> = seen["maps"].as_array().expect("maps").iter().map(|map| map["class"].as_u64()).collect();
+    assert_eq!(classes, [Some(0), Some(2), Some(1)]);
+    assert_eq!(npy(&desk.path("m.npy")).shape(), [1, 3, SIDE, SIDE]);
+    let text = desk.says(&["explain", "colours.onnx", "p.jpg", "--target-class", "-1"]);
+    assert!(text.contains("green"), "{text}");
+}
+
+#[test]
+fn a_tensor_goes_in_as_it_is() {
+    let desk = Desk::new();
+    let tensor = Array4::from_shape_fn((1, 3, SIDE, SIDE), |(_, c, y, x)| (c * 7 + y * 3 + x) as f32 / 50.0);
+    tensor.write_npy(std::fs::File::create(desk.path("in.npy")).expect("a file")).expect("a tensor");
+    desk.says(&["explain", "colours.onnx", "in.npy", "--target-class", "1", "--raw", "m.npy"]);
+    // Grad-CAM by hand: alpha of channel 1 is 1/256, of the others 0.
+    let want = tensor.index_axis(ndarray::Axis(1), 1).mapv(|value| value / (SIDE * SIDE) as f32);
+    let have = npy(&desk.path("m.npy"));
+    for (have, want) in have.iter().zip(&want) {
+        assert!((have - want).abs() <= 1e-6 * want.abs().max(1e-3), "{have} is not {want}");
+    }
+
+    let wide = Array4::<f32>::zeros((1, 3, SIDE, SIDE + 1));
+    wide.write_npy(std::fs::File::create(desk.path("wide.npy")).expect("a file")).expect("a tensor");
+    assert!(desk.refuses(&["explain", "colours.onnx", "wide.npy"]).contains("[1, 3, 16, 17]"));
+    let double = tensor.mapv(f64::from);
+    double.write_npy(std::fs::File::create(desk.path("double.npy")).expect("a file")).expect("a tensor");
+    assert!(desk.refuses(&["explain", "colours.onnx", "double.npy"]).contains("float32"));
+    assert!(desk.refuses(&["explain", "colours.onnx", "in.npy", "--overlay", "o.png"]).contains("picture"));
+}
+
+#[test]
+fn the_exported_file_runs_by_itself() {
+    let desk = Desk::new();
+    desk.says(&["export", "colours.onnx", "explained.onnx"]);
+    assert!(!desk.path("explained.onnx.part").exists());
+    let bytes = std::fs::read(desk.path("explained.onnx")).expect("it was written");
+    let mut engine =
+        Engine::new(&bytes, &Config { library: support::runtime(), ..Config::default() }).expect("it loads");
+    let picture = Array4::from_shape_fn((1, 3, SIDE, SIDE), |(_, c, _, x)| if c == 0 && x < 8 { 1.0 } else { 0.1 });
+    let (picture, targets) = (picture.into_dyn(), arr1(&[-1_i64, 2]).into_dyn());
+    let inputs = [("picture", Input::F32(picture.view())), ("gradcam_target", Input::I64(targets.view()))];
+    let outputs = engine.run(&inputs, &["logits", "gradcam_class", "gradcam_map"]).expect("it runs");
+    let [Out::F32(logits), Out::I64(class), Out::F32(map)] = &outputs[..] else { panic!("{outputs:?}") };
+    assert_eq!(logits.shape(), [1, 3]);
+    assert_eq!(class.iter().copied().collect::<Vec<_>>(), [0, 2]);
+    assert_eq!(map.shape(), [1, 2, SIDE, SIDE]);
+    assert!(map[[0, 0, 5, 2]] > map[[0, 0, 5, 12]]);
+}
+
+#[test]
+fn what_goes_wrong_is_one_sentence() {
+    let desk = Desk::new();
+    desk.picture("p.png", [250, 0, 0]);
+    std::fs::write(desk.path("text.png"), "no picture").expect("a file");
+    std::fs::write(desk.path("bad.onnx"), "no model").expect("a file");
+    assert!(desk.refuses(&["inspect", "gone.onnx"]).contains("does not exist"));
+    assert!(desk.refuses(&["inspect", "bad.onnx"]).contains("ONNX"));
+    assert!(desk.refuses(&["explain", "colours.onnx", "gone.png"]).contains("gone.png"));
+    assert!(desk.refuses(&["explain", "colours.onnx", "text.png"]).contains("PNG"));
+    let range = desk.refuses(&["explain", "colours.onnx", "p.png", "--target-class", "3"]);
+    assert!(range.contains("0..=2"), "{range}");
+    assert!(desk.refuses(&["explain", "colours.onnx", "p.png", "--target-class", "pink"]).contains("pink"));
+    assert!(desk.refuses(&["inspect", "colours.onnx", "--labels-file", "gone.txt"]).contains("gone.txt"));
+    assert!(desk.refuses(&["inspect", "colours.onnx", "--target-layer", "nowhere"]).contains("nowhere"));
+    assert!(desk.refuses(&["export", "colours.onnx", "colours.onnx"]).contains("the input itself"));
+    assert!(desk.refuses(&["export", "colours.onnx", "no/such/folder/out.onnx"]).contains("cannot write"));
+    assert!(
+        desk.refuses(&["explain", "colours.onnx", "p.png", "--overlay", "no/such/out.png"]).contains("cannot write")
+    );
+}
+
+#[test]
+fn labels_that_do_not_fit_are_said_to() {
+    let desk = Desk::new();
+    desk.picture("p.png", [0, 0, 250]);
+    std::fs::write(desk.path("two.txt"), "rouge\nvert\n").expect("a file");
+    let output = desk.gradcam(&["explain", "colours.onnx", "p.png", "--labels-file", "two.txt"]);
+    assert!(output.status.success() && stderr(&output).contains("2 class names"), "{}", stderr(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("class 2"));
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_help_with_0() {
+    let desk = Desk::new();
+    for args in
+        [&["explain"][..], &["paint"], &["inspect", "m.onnx", "--alpha", "1"], &["explain", "m", "p", "--alpha", "2"]]
+    {
+        let output = desk.gradcam(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(stderr(&output).starts_with("gradcam: "), "{}", stderr(&output));
+    }
+    let help = desk.says(&["explain", "--help"]);
+    let options = "method target-layer target-class score-output preprocess mean std color-format resize-mode input-size \
+        labels-file runtime-library threads alpha colormap draw-labels no-draw-labels no-self-check";
+    for option in options.split_whitespace() {
+        assert!(help.contains(&format!("--{option}")), "--{option} is missing from the help");
+    }
+    assert!(desk.says(&["--version"]).contains(env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn bench_prints_its_table() {
+    let desk = Desk::new();
+    let table = desk.says(&["bench", "colours.onnx", "--runs", "2", "--threads", "1"]);
+    for row in ["alone in the process", "alive, idle", "alive, busy", "prepare the input", "paint the map"] {
+        assert!(table.contains(row), "{row} is not in\n{table}");
+    }
+}

@@ -1,0 +1,124 @@
+//! Every gradient rule, checked on ONNX Runtime against finite differences. No GStreamer in it.
+
+mod case;
+mod cases;
+mod check;
+mod random;
+mod steps;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::collections::BTreeSet;
+
+use case::{Case, op};
+use check::Bench;
+use gstgradcam::autodiff::{RULES, Rule};
+use random::Random;
+
+const SEED: u64 = 2_024;
+
+/// Runs a check on every case and tells all failures at once.
+fn on_every_case(mut check: impl FnMut(&mut Bench, &mut Random, &Case) -> Result<(), String>) {
+    let mut failures = Vec::new();
+    for case in cases::all() {
+        let mut random = Random(SEED);
+        let bench = Bench::new(&case, &mut random).map_err(|e| e.to_string());
+        if let Err(why) = bench.and_then(|mut bench| check(&mut bench, &mut random, &case)) {
+            failures.push(format!("{}: {why}", case.title()));
+        }
+    }
+    assert!(failures.is_empty(), "seed {SEED}, {} failures:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn gradients_agree_with_finite_differences_and_do_not_mix_classes() {
+    let allowed: BTreeSet<&str> =
+        include_str!("../data/tensorrt-operators.txt").lines().filter(|l| !l.starts_with('#')).collect();
+    on_every_case(|bench, random, _| {
+        let ops = bench.gradients(random)?;
+        match ops.iter().find(|op| !allowed.contains(op.as_str())) {
+            Some(op) => Err(format!("{op} was emitted, which is not in tests/data/tensorrt-operators.txt")),
+            None => Ok(()),
+        }
+    });
+}
+
+#[test]
+fn unexpanded_gradients_count_as_expanded_ones() {
+    on_every_case(|bench, random, _| bench.lazy(random));
+}
+
+#[test]
+fn a_class_as_seed_is_its_unit_vector() {
+    let mut rows = 0;
+    on_every_case(|bench, _, case| {
+        let ops = bench.seed()?;
+        let Some(want) = case.seed_ops else { return Ok(()) };
+        rows += 1;
+        match ops.iter().flatten().find(|op| !want.contains(&op.as_str())) {
+            Some(op) => Err(format!("a {op} was emitted where a Gather of the class's row was to do")),
+            None => Ok(()),
+        }
+    });
+    assert!(rows >= 5, "cases that prescribe a seed's operators");
+}
+
+#[test]
+fn every_rule_has_a_case() {
+    let covered: BTreeSet<&str> = cases::all().iter().flat_map(|c| c.steps.iter().map(|s| s.op)).collect();
+    let steps: BTreeSet<&str> = steps::all().iter().flat_map(|c| c.steps.iter().map(|s| s.op)).collect();
+    for row in RULES {
+        let covered = if matches!(row.rule, Rule::Zero) { &steps } else { &covered };
+        assert!(covered.contains(row.op), "{} has a rule and no case", row.op);
+    }
+}
+
+#[test]
+fn every_operator_stands_once_in_the_table() {
+    let names: BTreeSet<&str> = RULES.iter().map(|row| row.op).collect();
+    assert_eq!(names.len(), RULES.len());
+}
+
+#[test]
+fn operators_with_zero_gradient_are_constant_between_their_steps() {
+    for case in steps::all() {
+        let random = Random(SEED);
+        let at = case.point(&mut random.clone());
+        let beside: Vec<f32> =
+            at.iter().zip(random.clone().floats(at.len(), -0.01, 0.01)).map(|(x, d)| x + d).collect();
+        let run = |x: Vec<f32>| {
+            let x = ndarray::ArrayD::from_shape_vec(case.shape.clone(), x).expect("as many values as the shape has");
+            check::outputs(&case, &x.view(), &mut random.clone()).unwrap_or_else(|e| panic!("{}: {e}", case.title()))
+        };
+        assert_eq!(run(at), run(beside), "{}", case.title());
+    }
+}
+
+#[test]
+fn a_use_without_a_rule_is_refused_by_name() {
+    let refused = [
+        (op("Gemm").x(&[6, 1]).weight(&[6, 5]).int("transA", 1), "transposes A"),
+        (op("Pad").str("mode", "reflect").places(&[0, 0, 1, 1, 0, 0, 1, 1]), "mode \"reflect\""),
+        (op("Slice").places(&[-1]).places(&[-100]).places(&[2]).places(&[-1]), "steps of -1"),
+        (op("ReduceMean").ints("axes", &[0, 1]), "over the batch"),
+        (op("Transpose").ints("perm", &[1, 0, 2, 3]), "batch axis"),
+        (op("Tanh").makes(&["a"]).then("Pow").reads(&["x", "a"]).range(0.5, 1.0), "exponent"),
+        (
+            op("GlobalAveragePool")
+                .makes(&["s"])
+                .then("Conv")
+                .weight(&[5, 4, 1, 1])
+                .reads(&["x", "w0"])
+                .makes(&["z"])
+                .then("Sinh")
+                .reads(&["z"]),
+            "Sinh",
+        ),
+    ];
+    for (case, reason) in refused {
+        let mut random = Random(SEED);
+        let mut bench = Bench::new(&case, &mut random).expect("the model itself runs");
+        let why = bench.gradients(&mut random).expect_err("it has no rule");
+        assert!(why.contains(reason), "{}: {why}", case.title());
+    }
+}

@@ -1,0 +1,33 @@
+//! Operators whose gradient is zero by definition: a small change of `x` within a step changes nothing.
+
+use crate::case::{Case, op};
+
+/// One case for each; `x` keeps off the places where they jump.
+pub fn all() -> Vec<Case> {
+    let number = |name: &'static str| op(name).floats(&[], &[0.5]).kinks(&[0.5]);
+    let logic = |name: &'static str| {
+        let sides = number("Greater").makes(&["a"]).then("Less").floats(&[], &[-0.5]).reads(&["x", "w1"]).makes(&["b"]);
+        sides.kinks(&[-0.5, 0.5]).then(name).reads(&["a", "b"])
+    };
+    let rounding = |name: &'static str| op(name).kinks(&[-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0]);
+    vec![
+        op("ArgMax").x(&[1, 20]).apart().int("axis", 1),
+        op("ArgMin").x(&[1, 20]).apart().int("axis", 1),
+        rounding("Ceil"),
+        rounding("Floor"),
+        rounding("Round"),
+        rounding("Sign"),
+        op("Shape").makes(&["s"]).then("ConstantOfShape").reads(&["s"]),
+        op("Size"),
+        number("Equal"),
+        number("Greater"),
+        number("GreaterOrEqual"),
+        number("Less"),
+        number("LessOrEqual"),
+        logic("And"),
+        logic("Or"),
+        logic("Xor"),
+        number("Greater").makes(&["a"]).then("Not").reads(&["a"]),
+        op("Floor").kinks(&[-2.0, -1.0, 0.0, 1.0, 2.0]).makes(&["a"]).then("NonZero").reads(&["a"]),
+    ]
+}
