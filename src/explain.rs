@@ -100,6 +100,17 @@ pub struct ModelInfo {
     pub self_check: Option<String>,
 }
 
+impl ModelInfo {
+    /// What the text of `target-class` asks for: "" = best class; else a comma list of indices and label names;
+    /// -1 = best, -2 = second best, ...
+    ///
+    /// # Errors
+    /// [`Error::Target`] with the range.
+    pub fn targets(&self, text: &str) -> Result<Vec<Target>> {
+        labels::parse_targets(text, &self.labels, self.classes)
+    }
+}
+
 /// One class, explained.
 #[derive(Debug, Clone)]
 pub struct ClassMap {
@@ -221,12 +232,12 @@ impl Explainer {
         &self.info
     }
 
-    /// "" = best class; else a comma list of indices and label names; -1 = best, -2 = second best, ...
+    /// As [`ModelInfo::targets`].
     ///
     /// # Errors
     /// [`Error::Target`] with the range.
     pub fn targets(&self, text: &str) -> Result<Vec<Target>> {
-        labels::parse_targets(text, &self.info.labels, self.info.classes)
+        self.info.targets(text)
     }
 
     /// Explains a frame.
