@@ -136,9 +136,10 @@ pub struct Explanation {
 }
 
 impl ClassMap {
-    /// What is written on a frame: "Egyptian cat 38 %".
+    /// What is written on a frame, the first of the label's synonyms and its probability: "Egyptian cat 38 %".
     pub fn caption(&self) -> String {
-        format!("{} {:.0} %", self.label, self.score * 100.0)
+        let name = self.label.split(',').next().unwrap_or_default().trim_end();
+        format!("{name} {:.0} %", self.score * 100.0)
     }
 }
 
