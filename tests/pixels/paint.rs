@@ -128,8 +128,8 @@ fn opacity_goes_from_nothing_to_all() {
         let hot = encode(Colormap::Jet.at(1.0).map(f64::from), is_yuv(format), COLORS[1]);
         let after = paint(1.0);
         for (x, y) in pixels((17, 13)) {
-            for component in 0..3 {
-                assert_eq!(after.get(component, x, y), hot[component].round() as u8, "{}", format.name());
+            for (component, hot) in hot.iter().enumerate() {
+                assert_eq!(after.get(component, x, y), hot.round() as u8, "{}", format.name());
             }
         }
     }

@@ -79,15 +79,12 @@ impl Picture {
         rgb: impl Fn(f64, f64) -> [f64; 3],
     ) -> Self {
         let mut picture = Self::noise(format, size, color, pad);
+        let yuv = is_yuv(format);
         for (x, y) in pixels(size) {
-            let at = |u: f64, v: f64| encode(rgb(u, v), is_yuv(format), color);
-            let own = at(x as f64 + 0.5, y as f64 + 0.5);
-            for c in 0..3 {
-                let v = if c > 0 && is_yuv(format) {
-                    at(chroma_centre(format, x, y).0, chroma_centre(format, x, y).1)[c]
-                } else {
-                    own[c]
-                };
+            let at = |(u, v): (f64, f64)| encode(rgb(u, v), yuv, color);
+            let own = at((x as f64 + 0.5, y as f64 + 0.5));
+            let chroma = if yuv { at(chroma_centre(format, x, y)) } else { own };
+            for (c, v) in [own[0], chroma[1], chroma[2]].into_iter().enumerate() {
                 *picture.byte(c, x, y) = v.round().clamp(0.0, 255.0) as u8;
             }
         }

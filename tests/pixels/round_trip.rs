@@ -43,9 +43,10 @@ fn middle(picture: &Picture) -> (f64, f64) {
 #[test]
 fn a_bright_spot_comes_back_to_its_place() {
     for format in [Format::Nv12, Format::Yuy2, Format::Bgr] {
-        for size in [(300, 200), (200, 300), (199, 301), (160, 160)] {
+        for size in [(300, 200), (199, 301), (160, 160)] {
+            let black = Picture::of(format, size, COLORS[2], 3, |_, _| [0.0; 3]);
             for mode in ResizeMode::ALL {
-                for (u, v) in [(0.5, 0.5), (0.3, 0.4), (0.62, 0.68)] {
+                for (u, v) in [(0.3, 0.4), (0.62, 0.68)] {
                     let spot = ((size.0 as f64 * u), (size.1 as f64 * v));
                     let lit = |x: f64, y: f64| {
                         let near = (x - spot.0).abs() < 12.0 && (y - spot.1).abs() < 12.0;
@@ -54,7 +55,7 @@ fn a_bright_spot_comes_back_to_its_place() {
                     let picture = Picture::of(format, size, COLORS[2], 3, lit);
                     let (tensor, region) = tensor(&picture, *mode, Layout::ChannelsFirst);
                     let map = look(&tensor);
-                    let mut back = Picture::of(format, size, COLORS[2], 3, |_, _| [0.0; 3]);
+                    let mut back = black.clone();
                     let mut painter = Painter::new(Style { colormap: Colormap::Gray, alpha: 1.0 });
                     assert!(painter.paint(&mut back.frame_mut(), map.view(), region).unwrap());
                     let (x, y) = middle(&back);
