@@ -258,12 +258,11 @@ fn play(pipeline: &gst::Pipeline, decode: &gst::Element, shared: &Arc<Shared>) -
     let mut progress = Progress::new();
     let start = Instant::now();
     let mut missing: Vec<String> = Vec::new();
-    let interrupted = Interrupt::watch(shared.clone());
+    watch_for_ctrl_c(shared.clone())?;
     // Where this fails, a message says why; it is read below.
     let started = pipeline.set_state(gst::State::Playing);
     loop {
         let message = bus.timed_pop(gst::ClockTime::from_mseconds(100));
-        interrupted.poll();
         for line in shared.remarks.lock().expect("nobody panics with the lock held").drain(..) {
             progress.say(&line);
         }
@@ -291,7 +290,7 @@ fn play(pipeline: &gst::Pipeline, decode: &gst::Element, shared: &Arc<Shared>) -
                     progress.say(&format!("a track is left out: {}", no_decoder(name)));
                 }
                 let sound = shared.audio.load(Ordering::Acquire);
-                return Ok(Report { frames, took: start.elapsed(), sound, stopped: interrupted.caught() });
+                return Ok(Report { frames, took: start.elapsed(), sound, stopped: shared.stop.load(Ordering::Acquire) });
             }
             gst::MessageView::Error(_) if !missing.is_empty() && !shared.video.load(Ordering::Acquire) => {
                 return Err(no_video(&missing).into());
@@ -338,39 +337,11 @@ fn no_video(missing: &[String]) -> String {
 }
 
 /// Ctrl-C: the first ends the file properly, the second ends the program.
-struct Interrupt {
-    caught: Arc<AtomicBool>,
-}
-
-impl Interrupt {
-    #[cfg(unix)]
-    fn watch(shared: Arc<Shared>) -> Self {
-        const SIGINT: i32 = 2;
-        let caught = Arc::new(AtomicBool::new(false));
-        let seen = caught.clone();
-        glib::source::unix_signal_add(SIGINT, move || {
-            seen.store(true, Ordering::Release);
-            shared.stop.store(true, Ordering::Release);
-            // Gives the signal back its usual meaning.
-            glib::ControlFlow::Break
-        });
-        Self { caught }
-    }
-
-    #[cfg(not(unix))]
-    fn watch(_: Arc<Shared>) -> Self {
-        Self { caught: Arc::default() }
-    }
-
-    /// Lets GLib hand the signal on.
-    fn poll(&self) {
-        let context = glib::MainContext::default();
-        while context.pending() {
-            context.iteration(false);
+fn watch_for_ctrl_c(shared: Arc<Shared>) -> Result<()> {
+    ctrlc::set_handler(move || {
+        if shared.stop.swap(true, Ordering::AcqRel) {
+            std::process::exit(1);
         }
-    }
-
-    fn caught(&self) -> bool {
-        self.caught.load(Ordering::Acquire)
-    }
+    })
+    .map_err(|error| format!("Ctrl-C cannot be watched for: {error}").into())
 }
