@@ -9,49 +9,60 @@ use std::sync::{Arc, Mutex};
 use gst::prelude::*;
 
 /// Runs a pipeline to its end.
-fn play(text: &str) -> gst::Pipeline {
-    let pipeline = gst::parse::launch(text).expect(text).downcast::<gst::Pipeline>().expect("a pipeline");
+fn play(text: &str) {
+    run(gst::parse::launch(text).expect(text).downcast_ref::<gst::Pipeline>().expect("a pipeline"), text);
+}
+
+fn run(pipeline: &gst::Pipeline, text: &str) {
     pipeline.set_state(gst::State::Playing).expect(text);
     let bus = pipeline.bus().expect("a bus");
     let ends = [gst::MessageType::Eos, gst::MessageType::Error];
     let message = bus.timed_pop_filtered(None, &ends).expect("an end");
+    pipeline.set_state(gst::State::Null).expect(text);
     if let gst::MessageView::Error(error) = message.view() {
         panic!("{text}: {} ({:?})", error.error(), error.debug());
     }
-    pipeline
 }
 
-/// Every frame's time and middle pixels, and the number of sound buffers.
-fn frames(path: &Path) -> (Vec<gst::ClockTime>, Vec<Vec<u8>>, bool) {
-    let sound = play_into(path, "audio/x-raw", "audioconvert", false).0;
-    let (times, pixels) = play_into(path, "video/x-raw", "videoconvert ! video/x-raw,format=GRAY8", true);
-    (times, pixels, !sound.is_empty())
+/// What a file holds: every frame's time and grey values, and the number of sound buffers.
+#[derive(Default)]
+struct Held {
+    times: Vec<gst::ClockTime>,
+    pictures: Vec<Vec<u8>>,
+    sounds: usize,
 }
 
-fn play_into(path: &Path, kind: &str, convert: &str, must: bool) -> (Vec<gst::ClockTime>, Vec<Vec<u8>>) {
-    let text = format!(
-        "uridecodebin uri={} caps={kind} expose-all-streams=false name=d d. ! {convert} ! fakesink sync=false signal-handoffs=true name=s",
-        gst::glib::filename_to_uri(path, None).expect("a URI")
-    );
-    let pipeline = gst::parse::launch(&text).expect(&text).downcast::<gst::Pipeline>().expect("a pipeline");
-    let seen: Arc<Mutex<(Vec<gst::ClockTime>, Vec<Vec<u8>>)>> = Arc::default();
-    let told = seen.clone();
-    let sink = pipeline.by_name("s").expect("the sink");
-    sink.connect("handoff", false, move |values| {
-        let buffer = values[1].get::<gst::Buffer>().expect("a buffer");
-        let mut seen = told.lock().expect("no panic");
-        seen.0.push(buffer.pts().expect("a time"));
-        seen.1.push(buffer.map_readable().expect("bytes").to_vec());
-        None
+fn held(path: &Path) -> Held {
+    let pipeline = gst::Pipeline::new();
+    let decode = gst::ElementFactory::make("uridecodebin").build().expect("uridecodebin");
+    decode.set_property("uri", gst::glib::filename_to_uri(path, None).expect("a URI"));
+    pipeline.add(&decode).expect("it is added");
+    let held: Arc<Mutex<Held>> = Arc::default();
+    let (told, home) = (held.clone(), pipeline.downgrade());
+    decode.connect_pad_added(move |_, pad| {
+        let video = pad.current_caps().is_some_and(|caps| caps.to_string().starts_with("video/"));
+        let convert = if video { "videoconvert ! video/x-raw,format=GRAY8" } else { "audioconvert" };
+        let text = format!("{convert} ! fakesink name=sink sync=false signal-handoffs=true");
+        let bin = gst::parse::bin_from_description(&text, true).expect(&text);
+        let told = told.clone();
+        bin.by_name("sink").expect("the sink").connect("handoff", false, move |values| {
+            let buffer = values[1].get::<gst::Buffer>().expect("a buffer");
+            let mut held = told.lock().expect("no panic");
+            if video {
+                held.times.push(buffer.pts().expect("a time"));
+                held.pictures.push(buffer.map_readable().expect("bytes").to_vec());
+            } else {
+                held.sounds += 1;
+            }
+            None
+        });
+        home.upgrade().expect("the pipeline").add(&bin).expect("it is added");
+        bin.sync_state_with_parent().expect("it starts");
+        pad.link(&bin.static_pad("sink").expect("its pad")).expect("it links");
     });
-    pipeline.set_state(gst::State::Playing).expect("it plays");
-    let ends = [gst::MessageType::Eos, gst::MessageType::Error];
-    let message = pipeline.bus().expect("a bus").timed_pop_filtered(None, &ends).expect("an end");
-    let failed = matches!(message.view(), gst::MessageView::Error(_));
-    let _ = pipeline.set_state(gst::State::Null);
-    assert!(!(failed && must), "{message:?}");
-    let seen = std::mem::take(&mut *seen.lock().expect("no panic"));
-    seen
+    run(&pipeline, &path.to_string_lossy());
+    drop(decode);
+    std::mem::take(&mut *held.lock().expect("no panic"))
 }
 
 struct Desk {
@@ -84,9 +95,7 @@ impl Desk {
             ),
             false => String::new(),
         };
-        play(&format!("matroskamux name=m ! filesink location={} {video} ! m. {sound}", path.display()))
-            .set_state(gst::State::Null)
-            .expect("it stops");
+        play(&format!("matroskamux name=m ! filesink location={} {video} ! m. {sound}", path.display()));
         path
     }
 
@@ -123,19 +132,19 @@ impl Desk {
 fn every_frame_comes_out_at_its_time_and_the_sound_is_kept() {
     let desk = Desk::new();
     let input = desk.video("in.mkv", "I420", (320, 240), 12, true);
-    let (times, before, _) = frames(&input);
-    assert_eq!(times.len(), 12);
+    let before = held(&input);
+    assert_eq!(before.times.len(), 12);
     for output in ["out.mp4", "out.webm", "out.mkv"] {
         let said = desk.annotates(&["in.mkv", output]);
         assert!(said.contains("12 frames") && said.contains("with sound"), "{said}");
-        let (now, after, sound) = frames(&desk.path(output));
-        assert!(sound, "{output} has no sound");
-        assert_eq!(now.len(), times.len(), "{output}");
-        for (was, is) in times.iter().zip(&now) {
+        let after = held(&desk.path(output));
+        assert!(after.sounds > 0, "{output} has no sound");
+        assert_eq!(after.times.len(), before.times.len(), "{output}");
+        for (was, is) in before.times.iter().zip(&after.times) {
             let away = was.absdiff(*is);
             assert!(away <= gst::ClockTime::from_mseconds(1), "{output}: a frame of {was} is at {is}");
         }
-        for (at, (was, is)) in before.iter().zip(&after).enumerate() {
+        for (at, (was, is)) in before.pictures.iter().zip(&after.pictures).enumerate() {
             let change: u64 = was.iter().zip(is).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
             assert!(change > was.len() as u64, "{output}: frame {at} is not annotated");
         }
@@ -147,11 +156,11 @@ fn odd_sizes_444_and_silence_are_fine() {
     let desk = Desk::new();
     desk.video("odd.mkv", "I420", (161, 121), 3, false);
     assert!(desk.annotates(&["odd.mkv", "odd.mp4"]).contains("160x120"));
-    assert_eq!(frames(&desk.path("odd.mp4")).0.len(), 3);
+    assert_eq!(held(&desk.path("odd.mp4")).times.len(), 3);
     assert!(!desk.annotates(&["odd.mkv", "odd.webm"]).contains("160x120"), "VP8 takes odd sizes");
     desk.video("444.mkv", "Y444", (160, 120), 3, false);
     assert!(desk.annotates(&["444.mkv", "444.mp4"]).contains("no sound"));
-    assert_eq!(frames(&desk.path("444.mp4")).0.len(), 3);
+    assert_eq!(held(&desk.path("444.mp4")).times.len(), 3);
     desk.video("loud.mkv", "I420", (160, 120), 3, true);
     assert!(desk.annotates(&["loud.mkv", "still.mp4", "--no-audio"]).contains("no sound"));
 }
@@ -171,7 +180,7 @@ fn what_goes_wrong_is_one_sentence_and_leaves_nothing_behind() {
     assert!(desk.refuses(&with(["in.mkv", "out.avi"])).contains(".mp4, .webm, .mkv"));
     assert!(desk.refuses(&with(["in.mkv", "in.mkv"])).contains("the input itself"));
     assert!(desk.refuses(&with(["in.mkv", "no/such/out.mp4"])).contains("cannot write"));
-    assert!(desk.refuses(&with(["text.mp4", "out.mp4"])).contains("text.mp4") || !desk.path("out.mp4").exists());
+    assert!(desk.refuses(&with(["text.mp4", "out.mp4"])).contains("GStreamer"));
     assert!(desk.refuses(&with(["sound.mkv", "out.mp4"])).contains("no video"));
     assert!(desk.refuses(&["in.mkv", "out.mp4", "--model", "gone.onnx"]).contains("gone.onnx"));
     let target = [&with(["in.mkv", "out.mp4"])[..], &["--target-class", "5000"]].concat();
