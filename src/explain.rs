@@ -274,7 +274,7 @@ impl Explainer {
         let classes = self.info.classes;
         if let Some(target) = targets.iter().find(|target| !target.exists(classes)) {
             let why = format!("out of range: the model has {classes} classes; give {}", Target::range(classes));
-            return Err(Error::Target { asked: format!("{target:?}"), why });
+            return Err(Error::Target { asked: target.code().to_string(), why });
         }
         let codes: Array1<i64> = targets.iter().map(|t| t.code()).collect();
         let inputs = [

@@ -40,8 +40,8 @@ impl Target {
     /// The value of the input `gradcam_target`.
     pub fn code(self) -> i64 {
         match self {
-            Target::Rank(rank) => -1 - rank as i64,
-            Target::Class(class) => class as i64,
+            Target::Rank(rank) => i64::try_from(rank).map_or(i64::MIN, |rank| -1 - rank),
+            Target::Class(class) => i64::try_from(class).unwrap_or(i64::MAX),
         }
     }
 }

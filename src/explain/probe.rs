@@ -43,7 +43,7 @@ fn picture(model: &Model, asked: Option<(usize, usize)>) -> Result<Picture> {
     }
     let [input] = inputs.as_slice() else {
         return unusable(if inputs.is_empty() {
-            "it has no input for a picture".into()
+            "it has no input for a picture; export it with one".into()
         } else {
             format!("it has several inputs, {}; export it with one input, the picture", list())
         });
@@ -95,7 +95,7 @@ fn picture(model: &Model, asked: Option<(usize, usize)>) -> Result<Picture> {
     let height = height.or(asked.map(|(_, h)| h)).unwrap_or(DEFAULT_SIDE);
     if pixels(width, height).is_none() {
         return unusable(format!(
-            "its input {input} takes pictures of {width}x{height}; 1 to {MAX_PIXELS} pixels are supported, export it for another size"
+            "its input {input} is out of range: pictures of 1 to {MAX_PIXELS} pixels are supported, export it for another size"
         ));
     }
     let warning = guessed.then(|| {
@@ -116,17 +116,22 @@ fn pixels(width: usize, height: usize) -> Option<usize> {
 /// A failure of the probe, told as what it is: no frame was there yet, and the size may have been a guess.
 fn probe_error(error: Error, picture: &Picture) -> Error {
     let (width, height) = picture.size;
-    let hint = match picture.warning {
-        Some(_) => format!(
-            "; the model leaves its input size open and {width}x{height} was tried, set input-size to the size that it was \
+    let size = picture.warning.as_ref().map(|_| {
+        format!(
+            "the model leaves its input size open and {width}x{height} was tried, set input-size to the size that it was \
              trained with"
-        ),
-        None => "; export it again, or give it a runtime-library of a newer ONNX Runtime".into(),
-    };
+        )
+    });
     match error {
-        Error::Session { why } => Error::Session { why: why + &hint },
+        Error::Session { why } => {
+            let hint = size.unwrap_or("export it again, or set runtime-library to a newer ONNX Runtime".into());
+            Error::Session { why: format!("{why}; {hint}") }
+        }
         Error::Inference { why } => {
-            Error::ModelUnusable { why: format!("it fails on a blank test picture of {width}x{height} ({why}){hint}") }
+            let hint = size.unwrap_or("export it again".into());
+            Error::ModelUnusable {
+                why: format!("it fails on a blank test picture of {width}x{height} ({why}); {hint}"),
+            }
         }
         other => other,
     }

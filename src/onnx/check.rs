@@ -47,7 +47,9 @@ pub(super) fn check(model: &ModelProto) -> Result<()> {
 /// The tensors of a graph and of the graphs in its nodes.
 fn inside(graph: &GraphProto, depth: usize) -> Result<()> {
     if depth > MAX_DEPTH {
-        return Err(Error::ModelUnusable { why: format!("its sub-graphs nest more than {MAX_DEPTH} deep") });
+        return Err(Error::ModelUnusable {
+            why: format!("its sub-graphs nest more than {MAX_DEPTH} deep; export it without control flow"),
+        });
     }
     for t in &graph.initializer {
         if t.name().is_empty() {

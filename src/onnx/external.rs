@@ -75,10 +75,7 @@ impl Reader<'_> {
         let unreadable = |path: &Path, why: String| Error::ModelUnreadable { path: path.into(), why };
         let root = folder.canonicalize().map_err(|e| unreadable(folder, e.to_string()))?;
         let real = root.join(path).canonicalize().map_err(|e| {
-            unreadable(
-                &root.join(path),
-                format!("{e}; the model keeps the weights of {place} there, copy that file too"),
-            )
+            unreadable(&root.join(path), format!("{e}; the model keeps {place} there, copy that file too"))
         })?;
         if !real.starts_with(&root) {
             return Err(bad(format!("in {location:?}, a link that leads out of the model's folder: refused")));

@@ -167,8 +167,9 @@ const MAX_AXES: usize = 64;
 
 /// What to call a tensor in a message; those in a node's attribute often have no name.
 pub(super) fn place(tensor: &TensorProto, node: Option<&NodeProto>) -> String {
+    let name = if tensor.name().is_empty() { "a tensor".into() } else { format!("tensor {:?}", tensor.name()) };
     let inside = node.map(|n| format!(" in the {} node {:?}", n.op_type(), Node { proto: n }.name()));
-    format!("tensor {:?}{}", tensor.name(), inside.unwrap_or_default())
+    name + &inside.unwrap_or_default()
 }
 
 /// Why a tensor is refused whose sizes do not fit its data. Nothing is ever allocated by what a file merely claims.

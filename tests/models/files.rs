@@ -40,7 +40,7 @@ fn b01_missing_folder_empty_device_pipe() {
 fn b01_no_right_to_read() {
     use std::os::unix::fs::PermissionsExt;
     let (_folder, path) = save(&bytes(&net::little()));
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).expect("the owner may");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).expect("the owner may");
     if std::fs::read(&path).is_ok() {
         println!("not run: this user may read everything");
         return;

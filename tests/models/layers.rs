@@ -32,7 +32,7 @@ fn b27_no_grid_anywhere() {
 fn b27_names_that_are_no_layer() {
     let little = bytes(&net::little());
     let usable = "usable layers: features, conv2, relu1, conv1";
-    layer_error("B27 wrong name", &little, "layer4", &["\"layer4\"", "no tensor, node or module", usable]);
+    layer_error("B27 wrong name", &little, "layer4", &["\"layer4\"", "no computed tensor, node or module", usable]);
     layer_error("B27 empty", &little, "", &["\"\"", usable]);
     layer_error("B27 behind flatten", &little, "flat", &["\"flat\"", "[1, 6]", usable]);
     layer_error("B27 pooled", &little, "pooled", &["\"pooled\"", "[1, 6, 1, 1]", usable]);

@@ -134,7 +134,7 @@ fn b11_deep_nesting() {
     damaged("B11 2000 deep", &deep(2000), &["recursion"]);
     damaged("B11 5000 deep", &deep(5000), &["recursion"]);
     // open groups of an unknown field, which protobuf nests too
-    damaged("B11 groups", &[little(), vec![0xa3, 0x06].repeat(100_000)].concat(), &["do not parse"]);
+    damaged("B11 groups", &[little(), [0xa3, 0x06].repeat(100_000)].concat(), &["do not parse"]);
     let function = Message::default().with(1, "f").with(7, nested(20));
     let bytes = Message::parse(&little()).with(model::FUNCTIONS, function).bytes();
     refusal("B11 in a function", &bytes, &["nest", "16 deep"]);

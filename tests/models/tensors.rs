@@ -68,7 +68,7 @@ fn b08_a_picture_too_large() {
     let error = refusal("B08 overflow", &bytes(&net::little_for(17, &sides)), &["pixels are supported"]);
     assert!(matches!(error, Error::ModelUnusable { .. }));
     let none = [Some(1), Some(3), Some(0), Some(8)];
-    refusal("B08 no pixels", &bytes(&net::little_for(17, &none)), &["8x0"]);
+    refusal("B08 no pixels", &bytes(&net::little_for(17, &none)), &["1x3x0x8"]);
     let asked = Options { input_size: Some((1 << 20, 1 << 20)), ..options() };
     let dynamic = [Some(1), Some(3), None, None];
     let error = refusal_with(
