@@ -105,4 +105,5 @@ def main():
         print(f"{'alone in the process':<34} {threads:>7} {forward:>10.3f} {explained:>13.3f} {explained / forward:>7.3f}")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -100,6 +100,17 @@ pub struct ModelInfo {
     pub self_check: Option<String>,
 }
 
+impl ModelInfo {
+    /// What the text of `target-class` asks for: "" = best class; else a comma list of indices and label names;
+    /// -1 = best, -2 = second best, ...
+    ///
+    /// # Errors
+    /// [`Error::Target`] with the range.
+    pub fn targets(&self, text: &str) -> Result<Vec<Target>> {
+        labels::parse_targets(text, &self.labels, self.classes)
+    }
+}
+
 /// One class, explained.
 #[derive(Debug, Clone)]
 pub struct ClassMap {
@@ -125,9 +136,10 @@ pub struct Explanation {
 }
 
 impl ClassMap {
-    /// What is written on a frame: "Egyptian cat 38 %".
+    /// What is written on a frame, the first of the label's synonyms and its probability: "Egyptian cat 38 %".
     pub fn caption(&self) -> String {
-        format!("{} {:.0} %", self.label, self.score * 100.0)
+        let name = self.label.split(',').next().unwrap_or_default().trim_end();
+        format!("{name} {:.0} %", self.score * 100.0)
     }
 }
 
@@ -220,12 +232,12 @@ impl Explainer {
         &self.info
     }
 
-    /// "" = best class; else a comma list of indices and label names; -1 = best, -2 = second best, ...
+    /// As [`ModelInfo::targets`].
     ///
     /// # Errors
     /// [`Error::Target`] with the range.
     pub fn targets(&self, text: &str) -> Result<Vec<Target>> {
-        labels::parse_targets(text, &self.info.labels, self.info.classes)
+        self.info.targets(text)
     }
 
     /// Explains a frame.

@@ -63,10 +63,9 @@ impl Session {
             guard(|| {
                 painter.set_style(live.style);
                 match seen.maps.as_slice() {
-                    [] => {}
                     [only] => painter.paint(frame, only.map.view(), seen.region)?,
                     several => painter.paint(frame, merged(several).view(), seen.region)?,
-                }
+                };
                 if live.draw_labels {
                     painter.write(frame, &seen.maps.iter().map(label).collect::<Vec<_>>())?;
                 }
@@ -83,7 +82,7 @@ fn label(seen: &ClassMap) -> String {
 
 /// The largest value of all maps at each place, each map scaled by its own maximum: no class drowns another.
 fn merged(maps: &[ClassMap]) -> Array2<f32> {
-    let mut all = Array2::zeros(maps[0].map.dim());
+    let mut all = Array2::zeros(maps.first().map_or((0, 0), |seen| seen.map.dim()));
     for seen in maps {
         let top = top(seen.map.view());
         if top > 0.0 {

@@ -30,7 +30,7 @@ pub struct GradCam {
     #[property(name = "resolved-target-layer", get, type = Option<String>, member = resolved_target_layer, nick = "Resolved target layer",
         blurb = "Tensor that is explained (null until the model is open)")]
     #[property(name = "target-class", get, set, type = Option<String>, member = target_class, mutable_playing, nick = "Target class",
-        blurb = "Class to explain: index or label, or a comma list of them (unset or empty = the best class of each frame)")]
+        blurb = "Class to explain: index, label, or rank (-1 = best, -2 = second best, ...), or a comma list of them (unset = the best class of each frame)")]
     #[property(name = "score-output", get, set, type = Option<String>, member = score_output, mutable_ready, nick = "Score output",
         blurb = "Output of the model that holds the class scores (unset = found by itself)")]
     #[property(name = "preprocess", get, set, type = Preprocess, member = preprocess, mutable_ready, nick = "Preprocessing",

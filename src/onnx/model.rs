@@ -233,6 +233,12 @@ impl Model {
         self.add_initializer(name, tensor);
     }
 
+    /// Fixes an input for good: it becomes a weight.
+    pub fn bake_input(&mut self, name: &str, tensor: &Tensor) {
+        self.graph_mut().input.retain(|v| v.name() != name);
+        self.set_initializer(name, tensor);
+    }
+
     /// Adds a node behind the others.
     pub fn add_node(&mut self, op: &str, name: &str, inputs: &[&str], outputs: &[&str], attrs: &[(&str, Attr)]) {
         self.graph_mut().node.push(node::make(op, name, inputs, outputs, attrs));

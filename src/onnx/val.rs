@@ -185,27 +185,33 @@ impl<'g> Val<'g> {
 
     /// `self[.., start..end by step, ..]` along each axis named; `(axis, start, end, step)`.
     pub fn slice(self, cuts: &[(usize, usize, usize, usize)]) -> Val<'g> {
-        let mut shape = self.shape();
-        for &(axis, start, end, step) in cuts {
-            shape[axis] = (end - start).div_ceil(step);
-        }
         let column =
             |f: fn(&(usize, usize, usize, usize)) -> usize| cuts.iter().map(|c| f(c) as i64).collect::<Vec<_>>();
         let (axes, starts, ends, steps) = (column(|c| c.0), column(|c| c.1), column(|c| c.2), column(|c| c.3));
-        if self.emit.model.opset() >= 10 {
-            let e = self.emit;
-            return e.node(
-                "Slice",
-                &[self, e.ints(&starts), e.ints(&ends), e.ints(&axes), e.ints(&steps)],
-                &[],
-                &shape,
-            );
+        let (e, mut shape) = (self.emit, self.shape());
+        if e.model.opset() >= 10 {
+            cuts.iter().for_each(|&(axis, start, end, step)| shape[axis] = (end - start).div_ceil(step));
+            let inputs = [self, e.ints(&starts), e.ints(&ends), e.ints(&axes), e.ints(&steps)];
+            return e.node("Slice", &inputs, &[], &shape);
         }
-        if steps.iter().any(|&s| s != 1) {
-            self.emit.fail("a strided slice needs opset 10; convert the model with onnx.version_converter".into());
-        }
+        cuts.iter().for_each(|&(axis, start, end, _)| shape[axis] = end - start);
         let attrs = [("axes", Attr::Ints(axes)), ("starts", Attr::Ints(starts)), ("ends", Attr::Ints(ends))];
-        self.emit.node("Slice", &[self], &attrs, &shape)
+        let stretch = e.node("Slice", &[self], &attrs, &shape);
+        cuts.iter().fold(stretch, |v, &(axis, _, _, step)| v.every(axis, step))
+    }
+
+    /// Every `step`-th element of an axis without a strided Slice, which opset 10 brought: the first of each group.
+    fn every(self, axis: usize, step: usize) -> Val<'g> {
+        let shape = self.shape();
+        let count = shape[axis].div_ceil(step);
+        if step == 1 {
+            return self;
+        }
+        let mut room = vec![(0, 0); shape.len()];
+        room[axis] = (0, count * step - shape[axis]);
+        let groups = [&shape[..axis], &[count, step], &shape[axis + 1..]].concat();
+        let first = self.pad(&room, 0.0).reshape(&groups).slice(&[(axis + 1, 0, 1, 1)]);
+        first.reshape(&[&shape[..axis], &[count], &shape[axis + 1..]].concat())
     }
 
     /// `value` added around: `(before, after)` for each axis.

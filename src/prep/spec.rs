@@ -140,10 +140,9 @@ pub struct Spec {
 impl Spec {
     /// The metadata entries that [`Spec::resolve`] reads back, for writing into a model.
     pub fn metadata(&self) -> [(&'static str, String); 4] {
-        let list = |values: &[f32]| values.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
         [
-            ("gradcam.mean", list(&self.mean)),
-            ("gradcam.std", list(&self.std)),
+            ("gradcam.mean", join(&self.mean)),
+            ("gradcam.std", join(&self.std)),
             ("gradcam.color-format", self.color_format.name().into()),
             ("gradcam.resize-mode", self.resize_mode.name().into()),
         ]

@@ -1,5 +1,6 @@
 //! The engine room: loading the library, running, stopping. No GStreamer in it.
 
+mod demo_model;
 mod loading;
 mod running;
 

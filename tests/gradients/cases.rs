@@ -58,7 +58,7 @@ fn arithmetic() -> Vec<Case> {
     let mut cases = Vec::new();
     for by in ["Add", "Sub", "Mul", "Div"] {
         cases.extend([
-            op(by).range(0.5, 2.0).reads(&["x", "x"]).note("with itself"),
+            op("Exp").range(0.5, 2.0).makes(&["a"]).then(by).reads(&["x", "a"]).note("both computed"),
             gated(by).reads(&["x", "s"]).note("channel on the right"),
             gated(by).reads(&["s", "x"]).note("channel on the left"),
             op(by).floats(&[4, 1, 1], &[0.5, -1.0, 2.0, 1.5]).note("constant"),
@@ -71,6 +71,7 @@ fn arithmetic() -> Vec<Case> {
                 .note("x is repeated"),
         ]);
     }
+    cases.extend(["Add", "Mul"].map(|by| op(by).range(0.5, 2.0).reads(&["x", "x"]).note("with itself")));
     let exponent = |p: f32| op("Pow").range(0.3, 2.0).floats(&[], &[p]);
     let condition: Vec<bool> = (0..24).map(|i| i % 3 == 0).collect();
     cases.extend([
@@ -239,6 +240,8 @@ fn pools() -> Vec<Case> {
         max(&[1, 3, 7, 9], two).ints("strides", two).note("tiles, left over"),
         max(&[1, 3, 7, 7], two).ints("strides", two).int("ceil_mode", 1).note("ceil"),
         max(&[1, 3, 8, 8], &[3, 3]).ints("strides", two).ints("pads", ones).note("ResNet's stem"),
+        max(&[1, 3, 8, 8], &[3, 3]).ints("strides", two).ints("pads", ones).opset(9).note("no strided Slice yet"),
+        max(&[1, 3, 9, 8], &[3, 2]).ints("strides", &[2, 3]).opset(9).note("no strided Slice yet"),
         max(&[1, 3, 8, 9], &[3, 3]).ints("strides", two).int("ceil_mode", 1),
         max(&[1, 3, 6, 6], &[3, 3]).ints("pads", ones).note("Inception"),
         max(&[1, 3, 7, 8], &[3, 2]).ints("pads", &[1, 0, 0, 1]).ints("strides", &[1, 3]).note("asymmetric"),
@@ -296,7 +299,7 @@ fn norms() -> Vec<Case> {
         parameters(op("BatchNormalization").opset(15)),
         parameters(op("BatchNormalization").x(&[1, 4])).note("no picture"),
         op("LRN").x(&[1, 7, 3, 3]).int("size", 5).float("alpha", 0.8).float("beta", 0.75).float("bias", 1.5),
-        op("LRN").x(&[1, 7, 3, 3]).int("size", 4).float("alpha", 0.8).float("beta", 0.6).note("even size"),
+        op("LRN").x(&[1, 7, 3, 3]).int("size", 3).float("alpha", 0.8).float("beta", 0.6),
         op("LayerNormalization").x(&[1, 5, 6]).weight(&[6]).weight(&[6]),
         op("LayerNormalization").x(&[1, 3, 4, 2]).weight(&[4, 2]).int("axis", 2).float("epsilon", 1e-2),
     ]

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use gstgradcam::autodiff;
 use gstgradcam::engine::{Config, Engine, Input, Output};
-use gstgradcam::onnx::{DType, Emit, Fact, Facts, Graph, Model};
+use gstgradcam::onnx::{DType, Emit, Fact, Facts, Graph, Model, Patch, Val};
 use gstgradcam::{Error, Result};
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
 
@@ -76,7 +76,7 @@ impl Bench {
         input: &str,
         dtype: DType,
         dims: &[Option<usize>],
-        seed: impl for<'g> Fn(&'g Emit<'g>) -> gstgradcam::onnx::Val<'g>,
+        seed: impl for<'g> Fn(&'g Emit<'g>) -> Val<'g>,
     ) -> Result<(Model, BTreeSet<String>)> {
         let graph = Graph::new(&self.model)?;
         let emit = Emit::new(&self.model, &self.facts);
@@ -165,8 +165,10 @@ impl Bench {
         let chosen: Vec<i64> = (0..K).map(|k| ((classes - 1) * k / (K - 1)) as i64).collect();
         let shape = self.y_shape.clone();
         let pictures = shape[0];
-        let seed = |emit: &_| one_hot(emit, pictures, &shape);
-        let (model, ops) = self.write("class", DType::I64, &[None, Some(1)], seed).map_err(say)?;
+        let dims = [None, Some(1)];
+        let hot = self
+            .write("class", DType::I64, &dims, |emit| emit.one_hot(emit.named("class", &[pictures, 1], true), &shape));
+        let (model, ops) = hot.map_err(say)?;
         let column = ndarray::Array2::from_shape_vec((K, 1), chosen.clone()).expect("one a class").into_dyn();
         let inputs = [("x", Input::F32(self.x.view())), ("class", Input::I64(column.view()))];
         let got = floats(engine(&model).and_then(|mut e| e.run(&inputs, &["gradient"])).map_err(say)?.remove(0));
@@ -179,16 +181,12 @@ impl Bench {
     }
 }
 
-fn one_hot<'g>(emit: &'g Emit<'g>, pictures: usize, shape: &[usize]) -> gstgradcam::onnx::Val<'g> {
-    emit.one_hot(emit.named("class", &[pictures, 1], true), shape)
-}
-
 fn write_gradient(
     emit: Emit<'_>,
     graph: &Graph<'_>,
     shape: &[usize],
-    seed: impl for<'g> Fn(&'g Emit<'g>) -> gstgradcam::onnx::Val<'g>,
-) -> Result<gstgradcam::onnx::Patch> {
+    seed: impl for<'g> Fn(&'g Emit<'g>) -> Val<'g>,
+) -> Result<Patch> {
     let grad = autodiff::gradient(&emit, graph, "y", seed(&emit), "x")?;
     emit.publish(grad.expand(shape), "gradient");
     emit.finish()

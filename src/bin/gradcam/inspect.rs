@@ -48,8 +48,8 @@ fn rows(info: &ModelInfo, shape: &[usize]) -> Vec<(&'static str, String)> {
         ("score", format!("{:?}, {} classes, {}", info.score, info.classes, info.activation)),
         ("labels", labels),
         ("layer", format!("{:?} {:?}", info.layer, info.layer_shape)),
-        ("other layers", if info.runner_ups.is_empty() { "none".into() } else { info.runner_ups.join(", ") }),
     ];
+    rows.extend(list("other layers", &info.runner_ups));
     let mut title = "operators";
     for (operator, count, ruled) in &info.operators {
         let rule = if *ruled { "" } else { "  NO GRADIENT RULE" };
@@ -57,6 +57,26 @@ fn rows(info: &ModelInfo, shape: &[usize]) -> Vec<(&'static str, String)> {
     }
     rows.push(("self-check", info.self_check.clone().unwrap_or_else(|| "not made".into())));
     rows
+}
+
+/// Names, as many on a line as fit.
+fn list(title: &'static str, names: &[String]) -> Vec<(&'static str, String)> {
+    const WIDE: usize = 90;
+    let mut lines = vec![String::new()];
+    for name in names {
+        if lines.last().is_some_and(|line| !line.is_empty() && line.len() + name.len() > WIDE) {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(if line.is_empty() { "" } else { ", " });
+            line.push_str(name);
+        }
+    }
+    if names.is_empty() {
+        lines = vec!["none".into()];
+    }
+    let titles = std::iter::once(title).chain(std::iter::repeat(""));
+    titles.zip(lines).collect()
 }
 
 fn as_json(info: &ModelInfo, shape: &[usize]) -> serde_json::Value {

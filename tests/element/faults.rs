@@ -1,0 +1,114 @@
+//! Bad models, bad paths: refused before the first frame with one sentence, and never the end of a running video.
+
+use std::path::Path;
+
+use gst::glib;
+use gst::prelude::*;
+use gst_video::VideoFormat;
+
+use crate::models;
+use crate::rig::{self, Rig, bytes, halves, info, sides};
+
+/// The ERROR with which an element refuses to start: its code and the text that users read.
+pub fn refusal(element: &gst::Element) -> (glib::Error, String) {
+    let _others = rig::among_others();
+    let bus = gst::Bus::new();
+    element.set_bus(Some(&bus));
+    assert!(element.set_state(gst::State::Paused).is_err(), "it starts");
+    let message = bus.pop_filtered(&[gst::MessageType::Error]).expect("an ERROR");
+    assert!(bus.pop_filtered(&[gst::MessageType::Error]).is_none(), "one ERROR");
+    element.set_state(gst::State::Null).unwrap();
+    let gst::MessageView::Error(error) = message.view() else { unreachable!("filtered") };
+    (error.error(), error.error().message().to_string())
+}
+
+fn refused(path: &Path, code: gst::ResourceError, words: &[&str]) {
+    let (error, text) = refusal(&rig::element(path, &[]));
+    assert!(error.matches(code), "{path:?}: {error:?}");
+    for word in words {
+        assert!(text.contains(word), "{path:?}: no {word:?} in {text:?}");
+    }
+}
+
+#[test]
+fn b01_paths_that_are_no_model_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("empty.onnx"), "").unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(at("fifo.onnx")).status().unwrap().success());
+    refused(&at("missing.onnx"), gst::ResourceError::NotFound, &["missing.onnx", "does not exist"]);
+    refused(folder.path(), gst::ResourceError::OpenRead, &["folder"]);
+    refused(&at("empty.onnx"), gst::ResourceError::OpenRead, &["empty"]);
+    // Neither may be waited for or read without end.
+    refused(&at("fifo.onnx"), gst::ResourceError::OpenRead, &["not a regular file"]);
+    refused(Path::new("/dev/zero"), gst::ResourceError::OpenRead, &["/dev/zero", "not a regular file"]);
+}
+
+#[test]
+fn b02_files_that_are_no_models() {
+    let whole = models::sides().to_bytes().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in [("text", b"not a model at all\n".to_vec()), ("half", whole[..whole.len() / 2].to_vec())] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        refused(&path, gst::ResourceError::Settings, &["ONNX"]);
+    }
+}
+
+#[test]
+fn settings_that_cannot_be_read_are_refused_with_an_example() {
+    let model = models::save(&models::sides());
+    for (name, value, word) in
+        [("mean", "0.5;0.5;0.5", "0.485,0.456,0.406"), ("std", "a,b,c", "0.485"), ("input-size", "224", "224x224")]
+    {
+        let (error, text) = refusal(&rig::element(&model.path, &[(name, value)]));
+        assert!(error.matches(gst::ResourceError::Settings), "{error:?}");
+        assert!(text.contains(name) && text.contains(value) && text.contains(word), "{text}");
+    }
+}
+
+#[test]
+fn a_refused_element_starts_once_its_settings_are_right() {
+    let model = models::save(&models::sides());
+    let element = rig::element(Path::new("/nowhere/m.onnx"), &[]);
+    for _ in 0..2 {
+        element.set_property("model", "/nowhere/m.onnx");
+        refusal(&element);
+        element.set_property("model", model.path.to_str().unwrap());
+        let _others = rig::among_others();
+        element.set_state(gst::State::Paused).unwrap();
+        element.set_state(gst::State::Null).unwrap();
+    }
+}
+
+#[test]
+fn b24_where_the_model_gives_no_number_the_frame_passes_untouched() {
+    let of = info(VideoFormat::I420, 64, 48);
+    let settings = [("self-check", "false"), ("target-class", "bright")];
+    let mut rig = Rig::with_model(models::save(&models::not_a_number()), of.clone(), &settings);
+    for round in 0..3 {
+        // sqrt(0.75 - x) is a number on the dark picture, and larger on its darker half.
+        let (left, right) = rig.halves(20, 150);
+        assert!(left > 200.0 && right < left, "round {round}: left {left}, right {right}");
+        for _ in 0..4 {
+            let input = halves(&of, 255, 255);
+            let before = bytes(&input);
+            assert!(bytes(&rig.pass(input)) == before, "round {round}: a frame without a map was painted on");
+        }
+    }
+    let warnings = rig.warnings();
+    let (error, text) = warnings.first().expect("a WARNING");
+    assert!(error.matches(gst::StreamError::Failed) && text.contains("NaN") && text.contains("goes on"), "{text}");
+    assert!(warnings.len() < 12, "one a second at most, not one a frame");
+}
+
+#[test]
+fn b24_an_empty_map_paints_nothing_and_is_no_fault() {
+    let of = info(VideoFormat::Rgb, 64, 48);
+    let mut rig = Rig::new(of.clone(), &[("target-class", "bright")]);
+    let input = halves(&of, 0, 0);
+    let before = bytes(&input);
+    let out = rig.pass(input);
+    assert!(bytes(&out) == before, "black has no brightness: {:?}", sides(&of, &out));
+    assert!(rig.warnings().is_empty());
+}

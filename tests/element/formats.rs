@@ -1,0 +1,255 @@
+//! Caps, formats, sizes, strides, memories, colours.
+
+use std::time::Instant;
+
+use gst::prelude::*;
+use gst_video::{VideoColorimetry, VideoFormat, VideoFrameFlags, VideoInfo, VideoInterlaceMode, VideoMeta};
+
+use crate::models;
+use crate::rig::{ALPHA, FORMATS, PADDING, Rig, bytes, fill, fill_halves, halves, info, sides};
+
+/// The map of "bright" over a picture that is light on the left: light there, black on the other side.
+fn assert_left((left, right): (f32, f32), of: &VideoInfo) {
+    assert!(left > 200.0 && right < 30.0, "left {left}, right {right} in {of:?}");
+}
+
+const BRIGHT: [(&str, &str); 1] = [("target-class", "bright")];
+
+#[test]
+fn a02_caps_change_in_mid_stream() {
+    let mut rig = Rig::new(info(VideoFormat::Rgbx, 64, 48), &BRIGHT);
+    assert_left(rig.halves(230, 0), &rig.info.clone());
+    let changes = [
+        (VideoFormat::I420, 640, 360),
+        (VideoFormat::Nv12, 32, 24),
+        (VideoFormat::Yuy2, 17, 13),
+        (VideoFormat::Bgra, 1280, 720),
+        (VideoFormat::Rgb, 33, 5),
+    ];
+    for (format, width, height) in changes {
+        assert!(rig.caps(&info(format, width, height)));
+        // Once each way round: nothing of the last size or picture is left over.
+        assert_left(rig.halves(230, 0), &rig.info.clone());
+        let (left, right) = rig.halves(0, 230);
+        assert_left((right, left), &rig.info.clone());
+    }
+    assert!(!rig.caps(&info(VideoFormat::Gray8, 64, 48)), "GRAY8 is not in the template");
+    assert!(rig.warnings().is_empty());
+}
+
+#[test]
+fn a04_unsupported_caps_are_refused_and_the_earlier_ones_go_on() {
+    let mut rig = Rig::new(info(VideoFormat::I420, 64, 48), &BRIGHT);
+    let good = rig.info.clone();
+    for format in [VideoFormat::I42010le, VideoFormat::Y44416le, VideoFormat::Y444, VideoFormat::Gray8] {
+        assert!(!rig.caps(&info(format, 64, 48)), "{format:?} is taken");
+        assert!(rig.caps(&good));
+        assert_left(rig.halves(230, 0), &good);
+    }
+}
+
+#[test]
+fn a06_every_format_at_odd_sizes() {
+    let mut rig = Rig::new(info(VideoFormat::Rgb, 64, 48), &BRIGHT);
+    for format in FORMATS {
+        for (width, height) in [(1, 1), (3, 3), (2, 1), (1, 7), (17, 13), (319, 241)] {
+            assert!(rig.caps(&info(format, width, height)), "{format:?} {width}x{height}");
+            let of = rig.info.clone();
+            let (left, right) = rig.halves(230, 0);
+            if width >= 17 {
+                assert_left((left, right), &of);
+            }
+            if width == 1 {
+                // One column cannot have two halves: it is the dark one, and its map empty.
+                assert!(left < 10.0, "{left} in {of:?}");
+            }
+        }
+    }
+    assert!(rig.warnings().is_empty());
+}
+
+#[test]
+fn a06_very_large_frames() {
+    let mut rig = Rig::new(info(VideoFormat::I420, 7680, 4320), &BRIGHT);
+    assert_left(rig.halves(230, 0), &rig.info.clone());
+    assert!(rig.caps(&info(VideoFormat::Rgb, 3840, 2160)));
+    assert_left(rig.halves(230, 0), &rig.info.clone());
+}
+
+/// A buffer whose planes lie apart, with rows longer than the picture's and a last row that is not; and its layout.
+fn padded(of: &VideoInfo, left: u8, right: u8) -> gst::Buffer {
+    let planes = of.format_info().n_planes() as usize;
+    let strides: Vec<i32> = of.stride()[..planes].iter().map(|stride| stride + 29).collect();
+    let (mut offsets, mut end) = (Vec::new(), 32);
+    for plane in 0..planes {
+        let component = (0..of.format_info().n_components() as u8).find(|&c| of.comp_plane(c) == plane as u32).unwrap();
+        offsets.push(end);
+        let rows = of.comp_height(component) as usize;
+        let row = of.comp_width(component) as usize * of.comp_pstride(component) as usize;
+        end += (rows - 1) * strides[plane] as usize
+            + row.next_multiple_of(if of.format() == VideoFormat::Yuy2 { 4 } else { 1 });
+        end += if plane + 1 < planes { 13 } else { 0 };
+    }
+    let mut data = vec![PADDING; end];
+    fill_halves(of, &mut data, &offsets, &strides, left, right);
+    let mut buffer = gst::Buffer::from_mut_slice(data);
+    let flags = VideoFrameFlags::empty();
+    let (format, width, height) = (of.format(), of.width(), of.height());
+    VideoMeta::add_full(buffer.get_mut().unwrap(), flags, format, width, height, &offsets, &strides).unwrap();
+    buffer
+}
+
+#[test]
+fn a07_strides_and_offsets_of_the_video_meta() {
+    for format in FORMATS {
+        let of = info(format, 17, 13);
+        let mut rig = Rig::new(of.clone(), &BRIGHT);
+        let tight = rig.pass(halves(&of, 230, 0));
+        let wide = rig.pass(padded(&of, 230, 0));
+        assert_left(sides(&of, &wide), &of);
+        let meta = wide.meta::<VideoMeta>().expect("the meta stays");
+        let mut data = bytes(&wide);
+        let expected = samples(&of, &bytes(&tight), of.offset(), of.stride());
+        assert!(samples(&of, &data, meta.offset(), meta.stride()) == expected, "{format:?}: another picture");
+        fill(&of, &mut data, meta.offset(), meta.stride(), |_, _, _| PADDING);
+        assert!(data.iter().all(|&byte| byte == PADDING), "{format:?}: padding was written to");
+        assert!(rig.warnings().is_empty());
+    }
+}
+
+/// The samples alone, component by component.
+fn samples(of: &VideoInfo, data: &[u8], offsets: &[usize], strides: &[i32]) -> Vec<u8> {
+    let mut samples = Vec::new();
+    for component in 0..of.format_info().n_components() as u8 {
+        let plane = of.comp_plane(component) as usize;
+        for y in 0..of.comp_height(component) as usize {
+            for x in 0..of.comp_width(component) as usize {
+                let at = offsets[plane] + y * strides[plane] as usize + x * of.comp_pstride(component) as usize;
+                samples.push(data[at + of.comp_poffset(component) as usize]);
+            }
+        }
+    }
+    samples
+}
+
+#[test]
+fn a08_many_memories_and_read_only_memory() {
+    let of = info(VideoFormat::I420, 64, 48);
+    let mut rig = Rig::new(of.clone(), &BRIGHT);
+    let whole = bytes(&halves(&of, 230, 0));
+    let expected = bytes(&rig.pass(halves(&of, 230, 0)));
+    let mut parts = gst::Buffer::new();
+    for chunk in whole.chunks(1000) {
+        parts.get_mut().unwrap().append_memory(gst::Memory::from_mut_slice(chunk.to_vec()));
+    }
+    let frozen = gst::Buffer::from_slice(whole.clone());
+    for (what, buffer) in [("many memories", parts), ("read-only memory", frozen.clone())] {
+        assert!(bytes(&rig.pass(buffer)) == expected, "{what}");
+    }
+    assert!(bytes(&frozen) == whole, "read-only memory was written to");
+    assert!(rig.warnings().is_empty());
+}
+
+#[test]
+fn a08_a_short_buffer_passes_with_a_warning_at_most_each_second() {
+    let of = info(VideoFormat::I420, 64, 48);
+    let mut rig = Rig::new(of.clone(), &BRIGHT);
+    let start = Instant::now();
+    for _ in 0..20 {
+        let short = gst::Buffer::from_mut_slice(vec![PADDING; of.size() / 2]);
+        assert!(bytes(&rig.pass(short)) == vec![PADDING; of.size() / 2]);
+    }
+    let (warnings, seconds) = (rig.warnings(), start.elapsed().as_secs() as usize);
+    assert!((1..=1 + seconds).contains(&warnings.len()), "{warnings:?}");
+    let (error, text) = &warnings[0];
+    assert!(error.matches(gst::StreamError::Format) && text.contains("bad video frame"), "{text}");
+    assert_left(rig.halves(230, 0), &of);
+}
+
+#[test]
+fn a12_interlaced_anamorphic_still_and_stereo_pictures_are_taken_as_they_are() {
+    let base = || VideoInfo::builder(VideoFormat::I420, 64, 48);
+    let kinds = [
+        base().interlace_mode(VideoInterlaceMode::Interleaved).fps((25, 1)),
+        base().interlace_mode(VideoInterlaceMode::Mixed).fps((25, 1)),
+        base().par((16, 11)).fps((25, 1)),
+        base().fps((0, 1)),
+        base().multiview_mode(gst_video::VideoMultiviewMode::SideBySide).fps((25, 1)),
+    ];
+    let mut rig = Rig::new(info(VideoFormat::Rgb, 64, 48), &BRIGHT);
+    for kind in kinds {
+        let of = kind.build().unwrap();
+        assert!(rig.caps(&of), "{of:?}");
+        let mut buffer = halves(&of, 230, 0);
+        let flags = gst::BufferFlags::from_bits_retain(
+            gst_video::VideoBufferFlags::INTERLACED.bits() | gst_video::VideoBufferFlags::TFF.bits(),
+        );
+        buffer.get_mut().unwrap().set_flags(flags);
+        let out = rig.pass(buffer);
+        assert_left(sides(&of, &out), &of);
+        assert!(out.flags().contains(flags), "{:?}", out.flags());
+        let caps = rig.element.static_pad("src").unwrap().current_caps().unwrap();
+        assert!(caps.is_strictly_equal(&of.to_caps().unwrap()), "caps come out as they go in");
+    }
+}
+
+#[test]
+fn a13_alpha_and_the_unused_byte_are_untouched() {
+    for (format, at, value) in [
+        (VideoFormat::Rgba, 3, ALPHA),
+        (VideoFormat::Bgra, 3, ALPHA),
+        (VideoFormat::Rgbx, 3, PADDING),
+        (VideoFormat::Bgrx, 3, PADDING),
+    ] {
+        let of = info(format, 67, 41);
+        let mut rig = Rig::new(of.clone(), &[("target-class", "bright"), ("draw-labels", "true")]);
+        let input = halves(&of, 230, 0);
+        let before = bytes(&input);
+        let after = bytes(&rig.pass(input));
+        assert!(before != after, "{format:?}: nothing was painted");
+        assert!(after.iter().skip(at).step_by(4).all(|&byte| byte == value), "{format:?}");
+    }
+}
+
+/// An RGB colour as coded luma and chroma of a colorimetry: the textbook's formula.
+fn yuv(colorimetry: &VideoColorimetry, [r, g, b]: [f64; 3]) -> [f64; 3] {
+    let (kr, kb) = colorimetry.matrix().kr_kb().unwrap();
+    let y = kr * r + (1.0 - kr - kb) * g + kb * b;
+    let (u, v) = ((b - y) / (2.0 * (1.0 - kb)), (r - y) / (2.0 * (1.0 - kr)));
+    match colorimetry.range() {
+        gst_video::VideoColorRange::Range0_255 => [y * 255.0, u * 255.0 + 128.0, v * 255.0 + 128.0],
+        _ => [y * 219.0 + 16.0, u * 224.0 + 128.0, v * 224.0 + 128.0],
+    }
+}
+
+#[test]
+fn a14_colorimetry_on_the_way_in_and_on_the_way_out() {
+    // Dark red, the hottest colour of jet; pure green and a dim grey to show.
+    let (hot, green, dim) = ([0.5, 0.0, 0.0], [0.0, 1.0, 0.0], [0.251; 3]);
+    for text in ["bt601", "bt709", "bt2020", "smpte240m", "1:4:0:0", "1:3:5:1"] {
+        let colorimetry: VideoColorimetry = text.parse().unwrap();
+        for format in [VideoFormat::I420, VideoFormat::Nv12, VideoFormat::Yuy2] {
+            let of = VideoInfo::builder(format, 32, 24).fps((30, 1)).colorimetry(&colorimetry).build().unwrap();
+            for (class, shown) in [("green", green), ("dim", dim)] {
+                let settings = [("colormap", "jet"), ("target-class", class)];
+                let mut rig = Rig::with_model(models::save(&models::colours()), of.clone(), &settings);
+                let coded = yuv(&colorimetry, shown);
+                let mut data = vec![PADDING; of.size()];
+                fill(&of, &mut data, of.offset(), of.stride(), |component, _, _| coded[component].round() as u8);
+                let out = bytes(&rig.pass(gst::Buffer::from_mut_slice(data)));
+                let wanted = yuv(&colorimetry, hot);
+                let mut samples = samples(&of, &out, of.offset(), of.stride()).into_iter();
+                for component in 0..3u8 {
+                    let count = (of.comp_width(component) * of.comp_height(component)) as usize;
+                    for sample in samples.by_ref().take(count) {
+                        let off = (f64::from(sample) - wanted[component as usize]).abs();
+                        assert!(
+                            off <= 2.0,
+                            "{text} {format:?} {class}: component {component} is {sample}, not {wanted:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}

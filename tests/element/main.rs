@@ -1,0 +1,15 @@
+//! The element as its users meet it. Each test bears the number of its case in the catalogue of hard cases: A, the
+//! element in the pipeline; B, the model side.
+#![cfg(feature = "plugin")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod faults;
+mod formats;
+mod models;
+mod process;
+mod properties;
+mod rig;
+mod states;
+mod stream;

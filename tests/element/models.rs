@@ -1,0 +1,88 @@
+//! Tiny ONNX models whose maps are known beforehand.
+
+use std::path::PathBuf;
+
+use gstgradcam::onnx::{Attr, DType, Model, Tensor};
+use tempfile::TempDir;
+
+/// A model in a folder of its own, which goes with it.
+pub struct OnDisk {
+    pub dir: TempDir,
+    pub path: PathBuf,
+}
+
+pub fn save(model: &Model) -> OnDisk {
+    save_as(model, "model.onnx")
+}
+
+pub fn save_as(model: &Model, name: &str) -> OnDisk {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, model.to_bytes().unwrap()).unwrap();
+    OnDisk { dir, path }
+}
+
+/// Two classes: the map of "bright" is the picture's brightness, that of "dark" its negative, on an 8x8 grid. On a
+/// picture half white and half black "bright" is just the better one.
+pub fn sides() -> Model {
+    let third = 1.0 / 3.0;
+    pointwise(&[("bright", [third; 3], 0.0), ("dark", [-third; 3], 0.9)], "input", Model::new(17))
+}
+
+/// As [`sides`], but on pictures brighter than three quarters the scores are not numbers.
+pub fn not_a_number() -> Model {
+    let mut model = Model::new(17);
+    model.add_initializer("limit", &Tensor::f32(&[1], vec![0.75]));
+    model.add_node("Sub", "headroom", &["limit", "input"], &["room"], &[]);
+    model.add_node("Sqrt", "root", &["room"], &["rooted"], &[]);
+    pointwise(&[("bright", [1.0; 3], 0.0), ("dark", [0.5; 3], 0.0)], "rooted", model)
+}
+
+/// "green" lights up on pure green only, "dim" above 24 % grey: they tell colour matrices and ranges apart.
+pub fn colours() -> Model {
+    pointwise(&[("green", [-1.0, 1.0, -1.0], -0.95), ("dim", [1.0, 0.0, 0.0], -0.24)], "input", Model::new(17))
+}
+
+/// One channel a class: relu(weights . pixel + bias), pooled; the scores are the pooled values.
+fn pointwise(classes: &[(&str, [f32; 3], f32)], from: &str, mut model: Model) -> Model {
+    let count = classes.len();
+    let weights = classes.iter().flat_map(|(_, weights, _)| *weights).collect();
+    let biases = classes.iter().map(|(.., bias)| *bias).collect();
+    model.add_input("input", DType::F32, &[1, 3, 8, 8].map(Some));
+    model.add_initializer("conv.weight", &Tensor::f32(&[count, 3, 1, 1], weights));
+    model.add_initializer("conv.bias", &Tensor::f32(&[count], biases));
+    model.add_node("Conv", "conv", &[from, "conv.weight", "conv.bias"], &["before"], &[]);
+    model.add_node("Relu", "relu", &["before"], &["layer"], &[]);
+    head(&mut model, count);
+    let names: Vec<&str> = classes.iter().map(|(name, ..)| *name).collect();
+    model.set_metadata("gradcam.labels", &names.join("\n"));
+    model
+}
+
+/// Takes about a second a frame on this kind of machine, in several operators.
+pub fn slow() -> Model {
+    let mut model = Model::new(17);
+    model.add_input("input", DType::F32, &[1, 3, 192, 192].map(Some));
+    let (mut from, mut channels) = ("input".to_string(), 3);
+    for i in 0..6 {
+        let (weight, to) = (format!("conv{i}.weight"), if i == 5 { "layer".into() } else { format!("grid{i}") });
+        let values = (0..64 * channels * 9).map(|n| ((n % 13) as f32 - 6.0) * 0.01).collect();
+        model.add_initializer(&weight, &Tensor::f32(&[64, channels, 3, 3], values));
+        let pads = [("pads", Attr::Ints(vec![1; 4]))];
+        model.add_node("Conv", &format!("conv{i}"), &[&from, &weight], &[&to], &pads);
+        (from, channels) = (to, 64);
+    }
+    head(&mut model, 64);
+    model
+}
+
+/// Global average pooling and a linear layer that passes its input on: "layer" [1, n, h, w] to "scores" [1, n].
+fn head(model: &mut Model, n: usize) {
+    let unit = (0..n * n).map(|i| if i % (n + 1) == 0 { 1.0 } else { 0.0 }).collect();
+    model.add_initializer("fc.weight", &Tensor::f32(&[n, n], unit));
+    model.add_node("GlobalAveragePool", "pool", &["layer"], &["pooled"], &[]);
+    model.add_node("Flatten", "flatten", &["pooled"], &["flat"], &[]);
+    model.add_node("Gemm", "fc", &["flat", "fc.weight"], &["scores"], &[]);
+    model.add_output("scores", Some(DType::F32), Some(&[1, n].map(Some)));
+}

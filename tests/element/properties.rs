@@ -1,0 +1,132 @@
+//! Properties: documented, obeyed, and refused with a reason.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use gst::glib::ParamFlags;
+use gst::prelude::*;
+use gst_video::VideoFormat;
+
+use crate::models;
+use crate::rig::{self, Rig, info};
+
+fn own_properties() -> Vec<gst::glib::ParamSpec> {
+    rig::init();
+    let element = gst::ElementFactory::make("gradcam").build().unwrap();
+    element.list_properties().iter().filter(|p| p.owner_type().name() == "GstGradCam").cloned().collect()
+}
+
+#[test]
+fn every_property_says_what_it_is_and_when_it_may_change() {
+    let names: Vec<String> = own_properties().iter().map(|p| p.name().to_string()).collect();
+    assert_eq!(names.len(), 19, "{names:?}");
+    for property in own_properties() {
+        let (name, flags) = (property.name(), property.flags());
+        assert!(!property.nick().is_empty() && property.nick() != name, "{name} has no nick");
+        assert!(property.blurb().is_some_and(|blurb| blurb.len() > 15), "{name} has no blurb");
+        let ready = flags.contains(gst::PARAM_FLAG_MUTABLE_READY);
+        let playing = flags.contains(gst::PARAM_FLAG_MUTABLE_PLAYING);
+        assert_eq!(flags.contains(ParamFlags::WRITABLE), ready != playing, "{name}: {flags:?}");
+    }
+}
+
+#[test]
+fn a30_no_frame_is_dropped_for_being_late() {
+    rig::init();
+    let element = gst::ElementFactory::make("gradcam").build().unwrap();
+    assert!(!element.property::<bool>("qos"), "GstVideoFilter would drop late frames");
+}
+
+#[test]
+fn the_target_class_follows_while_playing() {
+    let mut rig = Rig::new(info(VideoFormat::I420, 64, 48), &[]);
+    // What is set, and whether left and right light up; the picture is light on the left.
+    let steps = [
+        ("bright", true, false),
+        ("dark", false, true),
+        ("0", true, false),
+        ("1", false, true),
+        ("bright,dark", true, true),
+        ("", true, false),
+        ("-2", false, true),
+    ];
+    for (target, left, right) in steps {
+        rig.element.set_property("target-class", target);
+        let seen = rig.halves(255, 0);
+        let lit = |level: f32| level > 200.0;
+        assert_eq!((lit(seen.0), lit(seen.1)), (left, right), "target-class={target:?}: {seen:?}");
+    }
+    assert!(rig.warnings().is_empty());
+}
+
+#[test]
+fn b29_a_class_that_does_not_exist_is_an_error_at_the_start() {
+    for target in ["2", "-3", "nonsense", "bright,7"] {
+        let model = models::save(&models::sides());
+        let (error, text) = crate::faults::refusal(&rig::element(&model.path, &[("target-class", target)]));
+        assert!(error.matches(gst::ResourceError::Settings), "{target}: {error:?}");
+        assert!(
+            text.contains("target-class") && text.contains("0") && text.contains('1'),
+            "{target}: no range in {text}"
+        );
+    }
+}
+
+#[test]
+fn b29_a_class_that_does_not_exist_is_a_warning_while_playing_and_the_former_one_stays() {
+    let mut rig = Rig::new(info(VideoFormat::I420, 64, 48), &[("target-class", "dark")]);
+    for wrong in ["nonsense", "2"] {
+        rig.element.set_property("target-class", wrong);
+        for _ in 0..5 {
+            let (left, right) = rig.halves(255, 0);
+            assert!(left < 30.0 && right > 200.0, "the map of \"dark\" stays: left {left}, right {right}");
+        }
+        let warnings = rig.warnings();
+        let [(error, text)] = warnings.as_slice() else { panic!("one warning, not {warnings:?}") };
+        assert!(error.matches(gst::ResourceError::Settings) && text.contains(wrong), "{text}");
+    }
+}
+
+#[test]
+fn what_is_read_at_the_start_changes_nothing_while_playing_and_says_so() {
+    let mut rig = Rig::new(info(VideoFormat::I420, 64, 48), &[("target-class", "bright")]);
+    rig.element.set_property("model", "/nowhere/else.onnx");
+    let (left, right) = rig.halves(255, 0);
+    assert!(left > 200.0 && right < 30.0, "the open model goes on: left {left}, right {right}");
+    let warnings = rig.warnings();
+    let [(_, text)] = warnings.as_slice() else { panic!("one warning, not {warnings:?}") };
+    assert!(text.contains("model") && text.contains("next start"), "{text}");
+    rig.element.set_property_from_str("colormap", "turbo");
+    assert!(rig.warnings().is_empty(), "drawing changes at once");
+}
+
+#[test]
+fn the_resolved_layer_is_told_and_notified() {
+    let model = models::save(&models::sides());
+    let (element, _others) = (rig::element(&model.path, &[]), rig::among_others());
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = count.clone();
+    element.connect_notify(Some("resolved-target-layer"), move |_, _| {
+        counter.fetch_add(1, Ordering::SeqCst);
+    });
+    assert_eq!(element.property::<Option<String>>("resolved-target-layer"), None);
+    element.set_state(gst::State::Paused).unwrap();
+    assert_eq!(element.property::<Option<String>>("resolved-target-layer").as_deref(), Some("layer"));
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+    element.set_state(gst::State::Null).unwrap();
+}
+
+#[test]
+fn words_are_written_only_if_asked_for() {
+    let of = info(VideoFormat::Rgb, 320, 240);
+    let mut rig = Rig::new(of.clone(), &[("alpha", "0")]);
+    let input = rig::halves(&of, 250, 250);
+    let before = rig::bytes(&input);
+    assert!(rig::bytes(&rig.pass(input.copy_deep().unwrap())) == before, "alpha=0 without words paints nothing");
+    rig.element.set_property("draw-labels", true);
+    let after = rig::bytes(&rig.pass(input));
+    let changed: Vec<usize> = (0..after.len()).filter(|&i| after[i] != before[i]).map(|i| i / 3).collect();
+    let (right, below) =
+        (changed.iter().map(|p| p % 320).max().unwrap(), changed.iter().map(|p| p / 320).max().unwrap());
+    assert!(right < 240 && below < 40, "a line in the upper left corner, not up to {right}, {below}");
+}

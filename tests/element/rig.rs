@@ -1,0 +1,264 @@
+//! The element in a harness, with grey pictures to push and eyes for what comes out.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Once, PoisonError, RwLock, RwLockReadGuard};
+
+use gst::prelude::*;
+use gst_video::{VideoFormat, VideoInfo, VideoMeta};
+
+use crate::models::{self, OnDisk};
+use crate::support;
+
+pub const FORMATS: [VideoFormat; 9] = [
+    VideoFormat::I420,
+    VideoFormat::Nv12,
+    VideoFormat::Yuy2,
+    VideoFormat::Rgb,
+    VideoFormat::Bgr,
+    VideoFormat::Rgbx,
+    VideoFormat::Bgrx,
+    VideoFormat::Rgba,
+    VideoFormat::Bgra,
+];
+
+/// What unused bytes hold: padding between rows and planes, the x of RGBx.
+pub const PADDING: u8 = 0xA5;
+/// What the alpha channel holds.
+pub const ALPHA: u8 = 77;
+
+/// Whoever has an element holds this shared; a test that counts threads holds it alone.
+pub static ALONE: RwLock<()> = RwLock::new(());
+
+pub fn among_others() -> RwLockReadGuard<'static, ()> {
+    ALONE.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub fn init() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        assert!(
+            std::env::var("G_DEBUG").is_ok_and(|v| v.contains("fatal")),
+            "A62: run under cargo, which sets G_DEBUG"
+        );
+        gst::init().unwrap();
+        gstgradcam::plugin_register_static().unwrap();
+    });
+}
+
+/// An element with a model that is stretched over the frame, painted in opaque grey without words: what comes out
+/// is the map itself. `settings` come last.
+pub fn element(model: &Path, settings: &[(&str, &str)]) -> gst::Element {
+    init();
+    let element = gst::ElementFactory::make("gradcam").property("model", model.to_str().unwrap()).build().unwrap();
+    if let Some(library) = support::runtime() {
+        element.set_property("runtime-library", library.to_str().unwrap());
+    }
+    let plain = [
+        ("preprocess", "zero-one"),
+        ("resize-mode", "stretch"),
+        ("colormap", "gray"),
+        ("alpha", "1"),
+        ("draw-labels", "false"),
+        ("threads", "1"),
+    ];
+    for (name, value) in plain.iter().chain(settings) {
+        element.set_property_from_str(name, value);
+    }
+    element
+}
+
+pub fn info(format: VideoFormat, width: u32, height: u32) -> VideoInfo {
+    init();
+    VideoInfo::builder(format, width, height).fps((30, 1)).build().unwrap()
+}
+
+pub struct Rig {
+    // Before the harness, which may abort on a dead element: its model's folder goes last.
+    pub harness: gst_check::Harness,
+    pub element: gst::Element,
+    pub bus: gst::Bus,
+    pub info: VideoInfo,
+    _model: OnDisk,
+    _others: RwLockReadGuard<'static, ()>,
+}
+
+impl Rig {
+    pub fn new(info: VideoInfo, settings: &[(&str, &str)]) -> Rig {
+        Rig::with_model(models::save(&models::sides()), info, settings)
+    }
+
+    pub fn with_model(model: OnDisk, info: VideoInfo, settings: &[(&str, &str)]) -> Rig {
+        let others = among_others();
+        let element = element(&model.path, settings);
+        let bus = gst::Bus::new();
+        element.set_bus(Some(&bus));
+        // The harness would abort the process for a model that does not open.
+        if element.set_state(gst::State::Paused).is_err() {
+            element.set_state(gst::State::Null).unwrap();
+            panic!("{:?}", bus.pop_filtered(&[gst::MessageType::Error]));
+        }
+        let harness = gst_check::Harness::with_element(&element, Some("sink"), Some("src"));
+        let mut rig = Rig { harness, element, bus, info: info.clone(), _model: model, _others: others };
+        rig.harness.play();
+        assert!(rig.caps(&info), "{info:?} is refused");
+        rig
+    }
+
+    /// Sends caps, behind what has to come before them.
+    pub fn caps(&mut self, info: &VideoInfo) -> bool {
+        if self.harness.events_received() == 0 {
+            self.harness.push_event(gst::event::StreamStart::new("test"));
+        }
+        let first = self.harness.srcpad_caps().is_none();
+        let taken = self.harness.push_event(gst::event::Caps::new(&info.to_caps().unwrap()));
+        if taken {
+            self.info = info.clone();
+            if first {
+                self.harness.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
+            }
+        }
+        taken
+    }
+
+    /// In and out again.
+    pub fn pass(&mut self, buffer: gst::Buffer) -> gst::Buffer {
+        self.harness.push(buffer).unwrap();
+        self.harness.try_pull().expect("no frame is lost")
+    }
+
+    /// A picture of two greys, through the element; how bright its left and right quarters come out, 0..=255.
+    pub fn halves(&mut self, left: u8, right: u8) -> (f32, f32) {
+        let out = self.pass(halves(&self.info, left, right));
+        sides(&self.info, &out)
+    }
+
+    /// The WARNINGs so far: domain's code and text.
+    pub fn warnings(&self) -> Vec<(gst::glib::Error, String)> {
+        warnings(&self.bus)
+    }
+}
+
+pub fn warnings(bus: &gst::Bus) -> Vec<(gst::glib::Error, String)> {
+    let mut found = Vec::new();
+    while let Some(message) = bus.pop_filtered(&[gst::MessageType::Warning, gst::MessageType::Error]) {
+        match message.view() {
+            gst::MessageView::Warning(w) => found.push((w.error(), w.error().message().to_string())),
+            gst::MessageView::Error(e) => panic!("an ERROR where at most a WARNING belongs: {:?}", e.error()),
+            _ => unreachable!("filtered"),
+        }
+    }
+    found
+}
+
+trait SrcPadCaps {
+    fn srcpad_caps(&self) -> Option<gst::Caps>;
+}
+
+impl SrcPadCaps for gst_check::Harness {
+    fn srcpad_caps(&self) -> Option<gst::Caps> {
+        self.element()?.static_pad("sink")?.current_caps()
+    }
+}
+
+/// Studio range where the caps say or imply it.
+fn coded(info: &VideoInfo, grey: u8) -> u8 {
+    let full = info.format_info().is_rgb() || info.colorimetry().range() == gst_video::VideoColorRange::Range0_255;
+    if full { grey } else { (16.0 + f32::from(grey) * 219.0 / 255.0).round() as u8 }
+}
+
+/// The bytes of each component: `f(component, x, y)` in the component's own grid.
+pub fn fill(info: &VideoInfo, data: &mut [u8], offsets: &[usize], strides: &[i32], f: impl Fn(usize, u32, u32) -> u8) {
+    for component in 0..info.format_info().n_components() as u8 {
+        let plane = info.comp_plane(component) as usize;
+        for y in 0..info.comp_height(component) {
+            for x in 0..info.comp_width(component) {
+                let at = offsets[plane] + y as usize * strides[plane] as usize;
+                let at = at + (x as i32 * info.comp_pstride(component)) as usize;
+                data[at + info.comp_poffset(component) as usize] = f(component as usize, x, y);
+            }
+        }
+    }
+}
+
+/// Left half and right half in two greys, in any of the formats.
+pub fn halves(info: &VideoInfo, left: u8, right: u8) -> gst::Buffer {
+    let mut data = vec![PADDING; info.size()];
+    fill_halves(info, &mut data, info.offset(), info.stride(), left, right);
+    let mut buffer = gst::Buffer::from_mut_slice(data);
+    buffer.get_mut().unwrap().set_pts(gst::ClockTime::ZERO);
+    buffer
+}
+
+pub fn fill_halves(info: &VideoInfo, data: &mut [u8], offsets: &[usize], strides: &[i32], left: u8, right: u8) {
+    let rgb = info.format_info().is_rgb();
+    fill(info, data, offsets, strides, |component, x, _| match (rgb, component) {
+        (true, 3) => ALPHA,
+        (false, 1 | 2) => 128,
+        _ if x < info.width() / 2 => coded(info, left),
+        _ => coded(info, right),
+    });
+}
+
+/// Mean brightness (0..=255) of columns `x`, from the first component: luma, or red.
+pub fn brightness(info: &VideoInfo, buffer: &gst::BufferRef, x: Range<u32>) -> f32 {
+    let meta = buffer.meta::<VideoMeta>().map(|m| (m.offset().to_vec(), m.stride().to_vec()));
+    let (offsets, strides) = meta.unwrap_or_else(|| (info.offset().to_vec(), info.stride().to_vec()));
+    let map = buffer.map_readable().unwrap();
+    let plane = info.comp_plane(0) as usize;
+    let at = |x: u32, y: u32| {
+        let row = offsets[plane] + y as usize * strides[plane] as usize;
+        map[row + (x as i32 * info.comp_pstride(0) + info.comp_poffset(0) as i32) as usize]
+    };
+    let sum: u64 =
+        (0..info.height()).flat_map(|y| x.clone().map(move |x| (x, y))).map(|(x, y)| u64::from(at(x, y))).sum();
+    let mean = sum as f32 / (x.len() as f32 * info.height() as f32);
+    let (black, white) = (f32::from(coded(info, 0)), f32::from(coded(info, 255)));
+    (mean - black) / (white - black) * 255.0
+}
+
+/// Brightness of the left and the right quarter.
+pub fn sides(info: &VideoInfo, buffer: &gst::BufferRef) -> (f32, f32) {
+    let (width, quarter) = (info.width(), (info.width() / 4).max(1));
+    (brightness(info, buffer, 0..quarter), brightness(info, buffer, width - quarter..width))
+}
+
+/// The bytes of a buffer.
+pub fn bytes(buffer: &gst::BufferRef) -> Vec<u8> {
+    buffer.map_readable().unwrap().to_vec()
+}
+
+/// A pipeline from text, where GRADCAM stands for the element set up as [`element`] does.
+pub fn launch(text: &str, model: &Path, settings: &[(&str, &str)]) -> gst::Pipeline {
+    init();
+    let pipeline = gst::parse::launch(&text.replace("GRADCAM", "identity name=place")).unwrap();
+    let pipeline: gst::Pipeline = pipeline.downcast().unwrap();
+    // Put where the text says by hand: the text of a path would need quoting.
+    let place = pipeline.by_name("place").unwrap();
+    let (before, after) = ["sink", "src"].map(|pad| place.static_pad(pad).unwrap().peer().unwrap()).into();
+    pipeline.remove(&place).unwrap();
+    let gradcam = element(model, settings);
+    pipeline.add(&gradcam).unwrap();
+    before.link(&gradcam.static_pad("sink").unwrap()).unwrap();
+    gradcam.static_pad("src").unwrap().link(&after).unwrap();
+    pipeline
+}
+
+/// A pipeline's bus until EOS; panics with the text of an ERROR.
+pub fn until_eos(pipeline: &gst::Element) {
+    let bus = pipeline.bus().unwrap();
+    let wanted = [gst::MessageType::Eos, gst::MessageType::Error];
+    match bus.timed_pop_filtered(gst::ClockTime::from_seconds(120), &wanted).expect("an end within two minutes").view()
+    {
+        gst::MessageView::Error(e) => panic!("{} ({:?})", e.error(), e.debug()),
+        _ => pipeline.set_state(gst::State::Null).unwrap(),
+    };
+}
+
+/// The plugin's file, which cargo builds with the tests.
+pub fn plugin() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let folders = [test.parent().unwrap(), test.parent().unwrap().parent().unwrap()];
+    let file = folders.iter().map(|folder| folder.join("libgstgradcam.so")).find(|file| file.exists());
+    file.expect("cargo builds libgstgradcam.so beside the tests")
+}

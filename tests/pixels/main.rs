@@ -1,0 +1,9 @@
+//! Pixels without GStreamer and without a model: frames, preprocessing, painting.
+
+mod frame;
+mod paint;
+mod picture;
+mod prep;
+mod round_trip;
+mod spec;
+mod write;
