@@ -28,9 +28,9 @@ pub enum Error {
         why: String,
     },
     /// The bytes are not an ONNX model, or a damaged one.
-    #[error("not a usable ONNX file: {why}")]
+    #[error("not a usable ONNX file: {why}; export or copy it again")]
     ModelDamaged {
-        /// What was found, where, and what to do.
+        /// What was found, and where.
         why: String,
     },
     /// A sound ONNX file that cannot be explained as it is.
@@ -40,7 +40,11 @@ pub enum Error {
         why: String,
     },
     /// Operators between the layer and the score have no gradient rule.
-    #[error("no gradient rule for {}; choose a deeper target-layer, behind these operators", list_ops(.ops))]
+    #[error(
+        "no gradient rule for {}; choose a deeper target-layer, behind these operators, or method=cam if the network ends in \
+         global average pooling and one linear layer",
+        list_ops(.ops)
+    )]
     Unsupported {
         /// `(operator, node)` of each.
         ops: Vec<(String, String)>,

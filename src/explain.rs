@@ -243,7 +243,8 @@ impl Explainer {
     /// Explains a frame.
     ///
     /// # Errors
-    /// [`Error::Frame`]; [`Error::Inference`] also when scores or maps are not finite; [`Error::Interrupted`].
+    /// [`Error::Frame`]; [`Error::Inference`] also when scores or maps are not finite; [`Error::Interrupted`];
+    /// [`Error::Target`] for a class that the model does not have.
     pub fn explain(&mut self, frame: &Frame, targets: &[Target]) -> Result<Explanation> {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.resize(self.shape.iter().product(), 0.0);
@@ -281,6 +282,11 @@ impl Explainer {
         if input.shape() != self.shape {
             let why = format!("the model's input is {:?}, the tensor given is {:?}", self.shape, input.shape());
             return Err(Error::Inference { why });
+        }
+        let classes = self.info.classes;
+        if let Some(target) = targets.iter().find(|target| !target.exists(classes)) {
+            let why = format!("out of range: the model has {classes} classes; give {}", Target::range(classes));
+            return Err(Error::Target { asked: target.code().to_string(), why });
         }
         let codes: Array1<i64> = targets.iter().map(|t| t.code()).collect();
         let inputs = [

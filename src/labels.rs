@@ -160,18 +160,20 @@ pub fn parse_targets(text: &str, labels: &[String], classes: usize) -> Result<Ve
 
 fn parse_target(word: &str, labels: &[String], classes: usize) -> Result<Target> {
     let fail = |why: String| Err(Error::Target { asked: word.into(), why });
-    let range = format!("an index 0..={} or a rank -1..=-{classes} (-1 = best)", classes.saturating_sub(1));
+    let range = Target::range(classes);
     let digits = word.strip_prefix(['-', '+']).unwrap_or(word);
     if word.is_empty() {
         return fail(format!("an entry between commas is empty; give {range}, or a class name"));
     }
     if digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return match word.parse::<i64>() {
-            Ok(index) if index >= 0 && (index as u64) < classes as u64 => Ok(Target::Class(index as usize)),
-            Ok(rank) if rank < 0 && rank.unsigned_abs() <= classes as u64 => {
-                Ok(Target::Rank(rank.unsigned_abs() as usize - 1))
-            }
-            _ => fail(format!("out of range: the model has {classes} classes; give {range}")),
+        let code = word.parse::<i64>().ok();
+        let target = code.map(|code| match usize::try_from(code) {
+            Ok(class) => Target::Class(class),
+            Err(_) => Target::Rank(usize::try_from(-1 - code).unwrap_or(usize::MAX)),
+        });
+        return match target.filter(|target| target.exists(classes)) {
+            Some(target) => Ok(target),
+            None => fail(format!("out of range: the model has {classes} classes; give {range}")),
         };
     }
     if let Some(class) = find(word, labels)? {

@@ -124,7 +124,7 @@ impl<'g> Back<'g> {
     }
 
     fn value_of(&self, name: &str) -> Option<Tensor> {
-        self.emit.facts().get(name).and_then(|f| f.value.clone()).or_else(|| self.emit.model().initializer(name))
+        self.emit.weight(name)
     }
 
     /// The model's own tensor behind constant input `i`. To be read by a Gather only: see [`Back::x`].

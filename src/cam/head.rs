@@ -120,14 +120,15 @@ fn trace(graph: &Graph, facts: &Facts, output: &str) -> Result<Head, String> {
     let classes = match fact.shape.as_slice() {
         [n, c] | [n, c, 1, 1] if *n > 0 => *c,
         shape => {
+            let behind = if logits == output { String::new() } else { format!(" comes from {logits:?}, which") };
             return Err(format!(
-                "its output {output:?} comes from {logits:?} of shape {shape:?}, and class scores of shape [N, classes] \
-                 are supported (no segmentation or detection)"
+                "its output {output:?}{behind} has shape {shape:?}, and class scores of shape [N, classes] are needed (no \
+                 segmentation or detection); export it with the class scores as an output"
             ));
         }
     };
     if classes == 0 {
-        return Err(format!("its output {output:?} has zero classes"));
+        return Err(format!("its output {output:?} has zero classes; export it again"));
     }
     let guess = if classes == 1 { Activation::Sigmoid } else { Activation::Softmax };
     Ok(Head {

@@ -47,10 +47,11 @@ impl Layer {
             });
         };
         let tensor = resolve(graph, facts, asked)
-            .ok_or_else(|| refuse(asked, "is no tensor, node or module of the model".into()))?;
+            .ok_or_else(|| refuse(asked, "names no computed tensor, node or module of the model".into()))?;
         let fact = facts.get(tensor).ok_or_else(|| refuse(asked, "was not computed in the probe run".into()))?;
         if !grids(graph, facts).contains(tensor) {
-            let why = format!("is {tensor:?} of shape {:?}, not activations on a grid [N, C, h, w]", fact.shape);
+            let of = if tensor == asked { "has".into() } else { format!("is {tensor:?}, which has") };
+            let why = format!("{of} shape {:?} and is no layer with a spatial grid, [N, C, h, w]", fact.shape);
             return Err(refuse(asked, why));
         }
         if autodiff::path(graph, tensor, &head.logits).is_empty() {

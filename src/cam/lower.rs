@@ -178,7 +178,7 @@ fn classifier_row<'g>(
         ),
     };
     let describe = |node: Option<Node>| node.map_or("none".into(), |n| format!("{} node {:?}", n.op(), n.name()));
-    let weight = |name: &str| facts.get(name).and_then(|f| f.value.clone()).or_else(|| emit.model().initializer(name));
+    let weight = |name: &str| emit.weight(name);
     let skip = |mut tensor: &'g str, ops: &[&str]| {
         while let Some(node) = graph.maker_node(tensor).filter(|n| ops.contains(&n.op().as_str())) {
             tensor = node.input(0).unwrap_or_default();

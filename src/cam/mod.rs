@@ -23,11 +23,25 @@ impl Target {
     /// Lowest rank that the explained model resolves by itself: `gradcam_target` = -1 ... -100.
     pub const MAX_RANKS: usize = 100;
 
+    /// Whether a model of so many classes has it.
+    pub fn exists(self, classes: usize) -> bool {
+        match self {
+            Target::Rank(rank) => rank < classes.min(Self::MAX_RANKS),
+            Target::Class(class) => class < classes,
+        }
+    }
+
+    /// The values that exist, in words.
+    pub fn range(classes: usize) -> String {
+        let (last, ranks) = (classes.saturating_sub(1), classes.min(Self::MAX_RANKS));
+        format!("an index 0..={last} or a rank -1..=-{ranks} (-1 = best)")
+    }
+
     /// The value of the input `gradcam_target`.
     pub fn code(self) -> i64 {
         match self {
-            Target::Rank(rank) => -1 - rank as i64,
-            Target::Class(class) => class as i64,
+            Target::Rank(rank) => i64::try_from(rank).map_or(i64::MIN, |rank| -1 - rank),
+            Target::Class(class) => i64::try_from(class).unwrap_or(i64::MAX),
         }
     }
 }

@@ -43,17 +43,15 @@ fn picture(model: &Model, asked: Option<(usize, usize)>) -> Result<Picture> {
     }
     let [input] = inputs.as_slice() else {
         return unusable(if inputs.is_empty() {
-            "it has no input for a picture".into()
+            "it has no input for a picture; export it with one".into()
         } else {
-            format!("it has several inputs, {}, and one input, the picture, is supported", list())
+            format!("it has several inputs, {}; export it with one input, the picture", list())
         });
     };
     match input.dtype {
         Some(DType::F32) => {}
-        Some(other) => {
-            return unusable(format!("its input {input} is {}; float32 input is supported", other.name()));
-        }
-        None => return unusable(format!("its input {input}; a float32 picture is supported")),
+        Some(_) => return unusable(format!("its input {input} is not float32; export it with a float32 input")),
+        None => return unusable(format!("its input {input} is no picture: a float32 tensor is needed")),
     }
     let unknown = vec![None, Some(3), None, None];
     let dims = input.shape.as_ref().unwrap_or(&unknown);
@@ -74,26 +72,31 @@ fn picture(model: &Model, asked: Option<(usize, usize)>) -> Result<Picture> {
     };
     let channels = channels.unwrap_or(3);
     if !matches!(channels, 1 | 3) {
-        return unusable(format!("its input {input} has {channels} channels; 3 (colour) or 1 (grey) are supported"));
+        return unusable(format!(
+            "its input {input} has {channels} channels; export it for 3 (colour) or 1 (grey), which are supported"
+        ));
     }
-    let mut guessed = false;
-    let mut side = |fixed: Option<usize>, asked: Option<usize>, name: &str| match (fixed, asked) {
-        (Some(fixed), Some(asked)) if fixed != asked => {
-            let why = format!(
-                "the model was exported for {name} {fixed}; leave input-size away or export the model with dynamic sizes"
-            );
-            Err(Error::Setting { name: "input-size", value: asked.to_string(), why })
+    if let Some((w, h)) = asked {
+        let refuse = |why: String| Err(Error::Setting { name: "input-size", value: format!("{w}x{h}"), why });
+        if width.is_some_and(|width| width != w) || height.is_some_and(|height| height != h) {
+            let side = |side: Option<usize>| side.map_or("any".into(), |side| side.to_string());
+            return refuse(format!(
+                "the model was exported for pictures of {}x{}; leave input-size away, or export it with dynamic sizes",
+                side(width),
+                side(height)
+            ));
         }
-        (Some(side), _) | (None, Some(side)) => Ok(side),
-        (None, None) => {
-            guessed = true;
-            Ok(DEFAULT_SIDE)
+        if pixels(w, h).is_none() {
+            return refuse(format!("1 to {MAX_PIXELS} pixels are supported"));
         }
-    };
-    let width = side(width, asked.map(|s| s.0), "width")?;
-    let height = side(height, asked.map(|s| s.1), "height")?;
-    if width == 0 || height == 0 || width.checked_mul(height).is_none_or(|n| n > MAX_PIXELS) {
-        return unusable(format!("its input of {width}x{height} pixels is out of range (1 to {MAX_PIXELS} pixels)"));
+    }
+    let guessed = asked.is_none() && (width.is_none() || height.is_none());
+    let width = width.or(asked.map(|(w, _)| w)).unwrap_or(DEFAULT_SIDE);
+    let height = height.or(asked.map(|(_, h)| h)).unwrap_or(DEFAULT_SIDE);
+    if pixels(width, height).is_none() {
+        return unusable(format!(
+            "its input {input} is out of range: pictures of 1 to {MAX_PIXELS} pixels are supported, export it for another size"
+        ));
     }
     let warning = guessed.then(|| {
         format!("the model's input size is dynamic: {width}x{height} is used; set input-size to the size that it was trained with")
@@ -103,6 +106,44 @@ fn picture(model: &Model, asked: Option<(usize, usize)>) -> Result<Picture> {
         Layout::ChannelsLast => vec![1, height, width, channels],
     };
     Ok(Picture { name: input.name.clone(), shape, size: (width, height), channels, layout, warning })
+}
+
+/// `None` where there are none, or more than a picture may have.
+fn pixels(width: usize, height: usize) -> Option<usize> {
+    width.checked_mul(height).filter(|n| (1..=MAX_PIXELS).contains(n))
+}
+
+/// A failure of the probe, told as what it is: no frame was there yet, and the size may have been a guess.
+fn probe_error(error: Error, picture: &Picture) -> Error {
+    let (width, height) = picture.size;
+    let size = picture.warning.as_ref().map(|_| {
+        format!(
+            "the model leaves its input size open and {width}x{height} was tried, set input-size to the size that it was \
+             trained with"
+        )
+    });
+    match error {
+        Error::Session { why } => {
+            let hint = size.unwrap_or("export it again, or set runtime-library to a newer ONNX Runtime".into());
+            Error::Session { why: format!("{why}; {hint}") }
+        }
+        Error::Inference { why } => {
+            let hint = size.unwrap_or("export it again".into());
+            Error::ModelUnusable {
+                why: format!("it fails on a blank test picture of {width}x{height} ({why}); {hint}"),
+            }
+        }
+        other => other,
+    }
+}
+
+/// The nodes that a message of the runtime speaks of without their names: operators of other domains.
+fn strangers(error: Error, graph: &Graph) -> Error {
+    let Error::Session { why } = error else { return error };
+    let meant = |op: &str| op.split_once("::").is_some_and(|(domain, op)| why.contains(&format!("{domain}:{op}")));
+    let node = graph.order.iter().find(|n| meant(&n.op()) && !why.contains(n.name()));
+    let named = node.map_or(String::new(), |n| format!(" (node {:?})", n.name()));
+    Error::Session { why: why + &named }
 }
 
 /// Runs the model once on a blank frame, every tensor an output.
@@ -115,17 +156,18 @@ pub(super) fn measure(model: &Model, picture: &Picture, config: &Config) -> Resu
     };
     let mut probe = model.clone();
     probe.keep_outputs(&names);
-    let mut engine = Engine::new(&probe.to_bytes()?, &Config { unoptimized: true, ..config.clone() })?;
+    let config = Config { unoptimized: true, ..config.clone() };
     let blank = ArrayD::<f32>::zeros(picture.shape.clone());
-    let outputs = engine.run(&[(&picture.name, Input::F32(blank.view()))], &names)?;
+    let outputs = Engine::new(&probe.to_bytes()?, &config)
+        .map_err(|e| strangers(e, &graph))
+        .and_then(|mut engine| engine.run(&[(&picture.name, Input::F32(blank.view()))], &names))
+        .map_err(|e| probe_error(e, picture))?;
 
     let depends = depends_on_picture(&graph, &picture.name);
     let mut facts: HashMap<String, Fact> = HashMap::new();
     facts.insert(picture.name.clone(), Fact { dtype: DType::F32, shape: picture.shape.clone(), value: None });
-    for name in model.initializer_names() {
-        if let Some(tensor) = model.initializer(name) {
-            facts.insert(name.into(), Fact { dtype: tensor.dtype(), shape: tensor.shape, value: None });
-        }
+    for (name, dtype, shape) in model.initializers() {
+        facts.insert(name.into(), Fact { dtype, shape, value: None });
     }
     for (name, output) in names.iter().zip(outputs) {
         let constant = !depends.contains(name);

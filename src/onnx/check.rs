@@ -3,17 +3,22 @@
 use std::collections::HashSet;
 
 use super::model::{MAX_IR, MAX_OPSET, MIN_OPSET};
-use super::proto::{GraphProto, ModelProto, NodeProto, TensorProto};
+use super::proto::{GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto};
 use super::tensor;
 use crate::error::{Error, Result};
 
 /// Sub-graphs may nest this deep.
 const MAX_DEPTH: usize = 16;
+/// Longest name, in bytes; exporters stay far below.
+const MAX_NAME: usize = 4096;
 
 pub(super) fn check(model: &ModelProto) -> Result<()> {
     let unusable = |why: String| Err(Error::ModelUnusable { why });
     if !(1..=MAX_IR).contains(&model.ir_version()) {
-        return unusable(format!("its IR version is {}; versions 1 to {MAX_IR} are supported", model.ir_version()));
+        let found = model.ir_version();
+        return unusable(format!(
+            "its IR version is {found}; versions 1 to {MAX_IR} are supported, export it with another version of onnx"
+        ));
     }
     let opset = model.opset_import.iter().find(|o| matches!(o.domain(), "" | "ai.onnx")).map(|o| o.version());
     match opset {
@@ -23,60 +28,79 @@ pub(super) fn check(model: &ModelProto) -> Result<()> {
                 "its opset is {version}; opsets {MIN_OPSET} to {MAX_OPSET} are supported (onnx.version_converter changes it)"
             ));
         }
-        None => return unusable(format!("it names no opset; opsets {MIN_OPSET} to {MAX_OPSET} are supported")),
+        None => {
+            return unusable(format!("it names no opset; export it again with one of {MIN_OPSET} to {MAX_OPSET}"));
+        }
     }
-    let Some(graph) = model.graph.as_ref() else { return unusable("it holds no graph".into()) };
+    let Some(graph) = model.graph.as_ref() else { return unusable("it holds no graph; export it again".into()) };
     if graph.node.is_empty() {
-        return unusable("its graph has no nodes".into());
+        return unusable("its graph has no nodes; export it again".into());
     }
     if graph.output.is_empty() {
         return unusable("its graph has no output; export it again with the class scores as an output".into());
     }
     names(graph)?;
-    graph.initializer.iter().try_for_each(|t| tensor_ok(t, graph))?;
-    graph.node.iter().try_for_each(|n| node(n, 0))
+    inside(graph, 0)?;
+    model.functions.iter().flat_map(|f| &f.node).try_for_each(|n| node(n, 0))
 }
 
-fn tensor_ok(t: &TensorProto, _graph: &GraphProto) -> Result<()> {
-    if t.name().is_empty() {
-        return Err(Error::ModelDamaged { why: "an initializer has no name".into() });
+/// The tensors of a graph and of the graphs in its nodes.
+fn inside(graph: &GraphProto, depth: usize) -> Result<()> {
+    if depth > MAX_DEPTH {
+        return Err(Error::ModelUnusable {
+            why: format!("its sub-graphs nest more than {MAX_DEPTH} deep; export it without control flow"),
+        });
     }
-    tensor::check(t)
+    for t in &graph.initializer {
+        if t.name().is_empty() {
+            return Err(Error::ModelDamaged { why: "an initializer has no name".into() });
+        }
+        fits(t, None)?;
+    }
+    graph.sparse_initializer.iter().try_for_each(|s| sparse(s, None))?;
+    graph.node.iter().try_for_each(|n| node(n, depth))
 }
 
 fn node(n: &NodeProto, depth: usize) -> Result<()> {
-    if depth > MAX_DEPTH {
-        return Err(Error::ModelUnusable { why: format!("its sub-graphs nest more than {MAX_DEPTH} deep") });
-    }
     for attr in &n.attribute {
-        attr.t.iter().chain(&attr.tensors).try_for_each(tensor::check)?;
-        for graph in attr.g.iter().chain(&attr.graphs) {
-            graph.initializer.iter().try_for_each(tensor::check)?;
-            graph.node.iter().try_for_each(|inner| node(inner, depth + 1))?;
-        }
+        attr.t.iter().chain(&attr.tensors).try_for_each(|t| fits(t, Some(n)))?;
+        attr.sparse_tensor.iter().chain(&attr.sparse_tensors).try_for_each(|s| sparse(s, Some(n)))?;
+        attr.g.iter().chain(&attr.graphs).try_for_each(|graph| inside(graph, depth + 1))?;
     }
     Ok(())
 }
 
-/// Every tensor is made once, every output is made by something, no name is unprintable.
+fn sparse(s: &SparseTensorProto, n: Option<&NodeProto>) -> Result<()> {
+    s.values.iter().chain(s.indices.iter()).try_for_each(|t| fits(t, n))
+}
+
+fn fits(t: &TensorProto, n: Option<&NodeProto>) -> Result<()> {
+    tensor::check(t).map_err(|why| Error::ModelDamaged { why: format!("{} {why}", tensor::place(t, n)) })
+}
+
+/// Every tensor is made once, every output is made by something, every name can be shown.
 fn names(graph: &GraphProto) -> Result<()> {
     let damaged = |why: String| Err(Error::ModelDamaged { why });
+    for (kind, values) in [("input", &graph.input), ("output", &graph.output)] {
+        if values.iter().any(|v| v.name().is_empty()) {
+            return damaged(format!("an {kind} of its graph has no name"));
+        }
+    }
+    for n in &graph.node {
+        showable("node", n.name())?;
+    }
     let mut made = HashSet::new();
     let given = graph.input.iter().map(|v| v.name());
     let outputs = graph.node.iter().flat_map(|n| n.output.iter().map(String::as_str)).filter(|n| !n.is_empty());
     for name in given.chain(outputs) {
-        if name.contains('\0') {
-            return damaged(format!("the tensor name {name:?} has a NUL in it"));
-        }
+        showable("tensor", name)?;
         if !made.insert(name) {
             return damaged(format!("the tensor {name:?} is made twice"));
         }
     }
     let inputs: HashSet<&str> = graph.input.iter().map(|v| v.name()).collect();
     for name in graph.initializer.iter().map(TensorProto::name) {
-        if name.contains('\0') {
-            return damaged(format!("the tensor name {name:?} has a NUL in it"));
-        }
+        showable("tensor", name)?;
         // up to IR 3 an initializer is an input as well
         if !made.insert(name) && !inputs.contains(name) {
             return damaged(format!("the tensor {name:?} is made twice"));
@@ -90,6 +114,18 @@ fn names(graph: &GraphProto) -> Result<()> {
         if let Some(name) = n.input.iter().find(|name| !name.is_empty() && !made.contains(name.as_str())) {
             return damaged(format!("node {:?} ({}) reads {name:?}, which nothing makes", n.name(), n.op_type()));
         }
+    }
+    Ok(())
+}
+
+fn showable(kind: &str, name: &str) -> Result<()> {
+    let damaged = |why: String| Err(Error::ModelDamaged { why });
+    if name.len() > MAX_NAME {
+        let start: String = name.chars().take(32).collect();
+        return damaged(format!("the name of the {kind} {start:?}... has {} bytes", name.len()));
+    }
+    if name.contains('\0') {
+        return damaged(format!("the {kind} name {name:?} has a NUL in it"));
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ pub struct Patch {
 pub struct Emit<'m> {
     pub(super) model: &'m Model,
     facts: &'m Facts,
+    weights: HashMap<&'m str, &'m TensorProto>,
     patch: RefCell<Patch>,
     pub(super) values: RefCell<Vec<Value>>,
     known: RefCell<HashMap<String, usize>>,
@@ -41,6 +42,7 @@ impl<'m> Emit<'m> {
         Emit {
             model,
             facts,
+            weights: model.weights(),
             patch: RefCell::default(),
             values: RefCell::default(),
             known: RefCell::default(),
@@ -59,6 +61,12 @@ impl<'m> Emit<'m> {
     /// The facts it works from.
     pub fn facts(&self) -> &'m Facts {
         self.facts
+    }
+
+    /// The value of a tensor that does not depend on the picture, if it is of a type that is read.
+    pub fn weight(&self, name: &str) -> Option<Tensor> {
+        let measured = self.facts.get(name).and_then(|fact| fact.value.clone());
+        measured.or_else(|| self.weights.get(name).and_then(|proto| Tensor::from_proto(proto)))
     }
 
     /// Names of nodes emitted from here on begin with this.

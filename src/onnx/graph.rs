@@ -41,9 +41,15 @@ impl<'m> Graph<'m> {
                 }
             }
         }
-        if let Some(i) = (order.len() < nodes.len()).then(|| waiting.iter().position(|&w| w > 0)).flatten() {
-            let why = format!("node {:?} ({}) depends on its own output", nodes[i].name(), nodes[i].op());
-            return Err(Error::ModelDamaged { why });
+        if let Some(start) = waiting.iter().position(|&w| w > 0) {
+            let waits = |i: usize| {
+                let makers = reads(&nodes[i]).filter_map(|name| by_output.get(name).copied());
+                makers.into_iter().find(|&maker| waiting[maker] > 0)
+            };
+            let ring: Vec<_> =
+                cycle(start, waits).iter().map(|&i| format!("{:?} ({})", nodes[i].name(), nodes[i].op())).collect();
+            let (few, more) = (ring[..ring.len().min(8)].join(", "), if ring.len() > 8 { ", ..." } else { "" });
+            return Err(Error::ModelDamaged { why: format!("its nodes form a cycle: {few}{more}") });
         }
         let mut maker = HashMap::new();
         let mut readers: HashMap<&str, Vec<usize>> = HashMap::new();
@@ -88,6 +94,23 @@ impl<'m> Graph<'m> {
         }
         name
     }
+}
+
+/// A cycle found by walking up from `start`, in the order in which data would flow; each step up leads to `waits`.
+fn cycle(start: usize, waits: impl Fn(usize) -> Option<usize>) -> Vec<usize> {
+    let mut trail = Vec::new();
+    let mut passed = HashMap::new();
+    let mut at = Some(start);
+    while let Some(i) = at {
+        if let Some(from) = passed.insert(i, trail.len()) {
+            trail.drain(..from);
+            break;
+        }
+        trail.push(i);
+        at = waits(i);
+    }
+    trail.reverse();
+    trail
 }
 
 /// What a node reads, directly or through its sub-graphs.

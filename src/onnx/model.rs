@@ -1,17 +1,18 @@
 //! The model file: load, save, read, edit.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use protobuf::Message;
+use protobuf::rt::WireType;
+use protobuf::{CodedInputStream, Message};
 
 use super::emit::Patch;
 use super::graph::Graph;
 use super::node::{self, Attr, Node};
 use super::proto::{
-    GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto, TensorShapeProto, TypeProto, ValueInfoProto,
-    tensor_shape_proto::Dimension, type_proto,
+    GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto, TensorProto, TensorShapeProto, TypeProto,
+    ValueInfoProto, tensor_shape_proto::Dimension, type_proto,
 };
 use super::tensor::{DType, Tensor};
 use super::{check, external};
@@ -39,10 +40,14 @@ pub struct ValueInfo {
 
 impl std::fmt::Display for ValueInfo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let dtype = self.dtype.map_or("not a tensor", DType::name);
+        let Some(dtype) = self.dtype else { return write!(f, "{:?} (not a tensor)", self.name) };
         let dim = |d: &Option<usize>| d.map_or("?".to_string(), |d| d.to_string());
-        let shape = self.shape.as_ref().map_or("no shape".into(), |s| s.iter().map(dim).collect::<Vec<_>>().join("x"));
-        write!(f, "{:?} ({dtype} {shape})", self.name)
+        let shape = match self.shape.as_deref() {
+            None => "of no declared shape".into(),
+            Some([]) => "scalar".into(),
+            Some(dims) => dims.iter().map(dim).collect::<Vec<_>>().join("x"),
+        };
+        write!(f, "{:?} ({} {shape})", self.name, dtype.name())
     }
 }
 
@@ -98,23 +103,15 @@ impl Model {
     }
 
     fn parse(bytes: &[u8], folder: Option<&Path>) -> Result<Model> {
-        let mut proto = ModelProto::parse_from_bytes(bytes).map_err(|e| Error::ModelDamaged {
-            why: format!(
-                "its {} bytes do not parse as one ({e}); it is damaged, cut short or of another kind",
-                bytes.len()
-            ),
-        })?;
+        let mut proto =
+            whole(bytes).and_then(|_| ModelProto::parse_from_bytes(bytes)).map_err(|e| Error::ModelDamaged {
+                why: format!(
+                    "its {} bytes do not parse as one ({e}), so it is damaged, cut short or of another kind",
+                    bytes.len()
+                ),
+            })?;
         check::check(&proto)?;
-        let mut total = bytes.len() as u64;
-        for tensor in proto.graph.mut_or_insert_default().initializer.iter_mut() {
-            let outside = !tensor.external_data.is_empty();
-            external::inline(tensor, folder)?;
-            total += if outside { tensor.raw_data().len() as u64 } else { 0 };
-            if total > MAX_BYTES {
-                let why = "with its external weights it has more than 2 GiB, which is not supported yet".into();
-                return Err(Error::ModelUnusable { why });
-            }
-        }
+        external::inline(&mut proto, folder, MAX_BYTES.saturating_sub(bytes.len() as u64))?;
         let model = Model { proto };
         Graph::new(&model)?; // refuses cycles
         Ok(model)
@@ -159,9 +156,22 @@ impl Model {
         self.graph_proto().output.iter().map(info).collect()
     }
 
-    /// A weight by name, if it is an initializer of a type that is read.
+    /// A weight by name, if it is an initializer of a type that is read. Looks through all of them: [`Emit::weight`] is for
+    /// many look-ups.
+    ///
+    /// [`Emit::weight`]: super::Emit::weight
     pub fn initializer(&self, name: &str) -> Option<Tensor> {
         self.graph_proto().initializer.iter().find(|t| t.name() == name).and_then(Tensor::from_proto)
+    }
+
+    pub(super) fn weights(&self) -> HashMap<&str, &TensorProto> {
+        self.graph_proto().initializer.iter().map(|t| (t.name(), t)).collect()
+    }
+
+    /// Every initializer: name, type and shape, without its values.
+    pub fn initializers(&self) -> impl Iterator<Item = (&str, DType, Vec<usize>)> {
+        let shape = |dims: &[i64]| dims.iter().map(|&d| d as usize).collect();
+        self.graph_proto().initializer.iter().map(move |t| (t.name(), DType(t.data_type()), shape(&t.dims)))
     }
 
     /// Every initializer's name.
@@ -259,6 +269,19 @@ impl Model {
         self.graph_mut().output.clear();
         names.iter().for_each(|name| self.add_output(name, None, None));
     }
+}
+
+/// Refuses a file that ends inside a field. The protobuf crate takes the end of the bytes for the end of every open message,
+/// and would read a file cut between two weights as one with fewer weights.
+fn whole(bytes: &[u8]) -> protobuf::Result<()> {
+    let mut input = CodedInputStream::from_bytes(bytes);
+    while let Some(tag) = input.read_raw_tag_or_eof()? {
+        match WireType::new(tag & 7) {
+            Some(wire) => input.skip_field(wire)?,
+            None => return Ok(()), // the parser says what is wrong here
+        }
+    }
+    Ok(())
 }
 
 fn info(v: &ValueInfoProto) -> ValueInfo {

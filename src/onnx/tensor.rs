@@ -1,7 +1,7 @@
 //! Constant tensors: ONNX `TensorProto` to plain vectors and back.
 
-use super::proto::{TensorProto, tensor_proto};
-use crate::error::{Error, Result};
+use super::node::Node;
+use super::proto::{NodeProto, TensorProto, tensor_proto};
 
 /// Element types by their ONNX number (onnx.proto, `TensorProto.DataType`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -162,14 +162,26 @@ fn decode<const N: usize, T>(raw: &[u8], from: impl Fn([u8; N]) -> T) -> Vec<T> 
     raw.as_chunks::<N>().0.iter().map(|&chunk| from(chunk)).collect()
 }
 
-/// Refuses a tensor whose sizes do not fit its data: nothing is ever allocated by what a file merely claims.
-pub(super) fn check(proto: &TensorProto) -> Result<()> {
-    let bad = |why: String| Err(Error::ModelDamaged { why: format!("tensor {:?} {why}", proto.name()) });
+/// Most axes of a tensor; the operators that there are take no more than six or so.
+const MAX_AXES: usize = 64;
+
+/// What to call a tensor in a message; those in a node's attribute often have no name.
+pub(super) fn place(tensor: &TensorProto, node: Option<&NodeProto>) -> String {
+    let name = if tensor.name().is_empty() { "a tensor".into() } else { format!("tensor {:?}", tensor.name()) };
+    let inside = node.map(|n| format!(" in the {} node {:?}", n.op_type(), Node { proto: n }.name()));
+    name + &inside.unwrap_or_default()
+}
+
+/// Why a tensor is refused whose sizes do not fit its data. Nothing is ever allocated by what a file merely claims.
+pub(super) fn check(proto: &TensorProto) -> Result<(), String> {
     let dtype = DType(proto.data_type());
+    if proto.dims.len() > MAX_AXES {
+        return Err(format!("has {} axes", proto.dims.len()));
+    }
     let mut count = 1usize;
     for &dim in &proto.dims {
         let Some(next) = usize::try_from(dim).ok().and_then(|d| count.checked_mul(d)) else {
-            return bad(format!("has the impossible shape {:?}", proto.dims));
+            return Err(format!("has the impossible shape {:?}", proto.dims));
         };
         count = next;
     }
@@ -179,7 +191,7 @@ pub(super) fn check(proto: &TensorProto) -> Result<()> {
     let held = match dtype.0 {
         _ if proto.has_raw_data() && dtype.size() > 0 => {
             if !proto.raw_data().len().is_multiple_of(dtype.size()) {
-                return bad(format!("has {} bytes of data, not a multiple of its type's size", proto.raw_data().len()));
+                return Err(format!("has {} bytes of data, not a multiple of its type's size", proto.raw_data().len()));
             }
             proto.raw_data().len() / dtype.size()
         }
@@ -190,10 +202,10 @@ pub(super) fn check(proto: &TensorProto) -> Result<()> {
         11 | 15 => proto.double_data.len() / if dtype.0 == 15 { 2 } else { 1 },
         12 | 13 => proto.uint64_data.len(),
         21..=26 => return Ok(()), // sub-byte types pack several values; the runtime checks them
-        other => return bad(format!("has the unknown type number {other}")),
+        other => return Err(format!("has the unknown type number {other}")),
     };
     if held != count {
-        return bad(format!("claims shape {:?} = {count} values but holds {held}", proto.dims));
+        return Err(format!("claims shape {:?} = {count} values but holds {held}", proto.dims));
     }
     Ok(())
 }

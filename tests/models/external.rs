@@ -130,7 +130,7 @@ fn b14_the_working_folder_is_never_looked_at() {
     for entries in [entries, [("location", "../../etc/passwd"), ("offset", "0"), ("length", "864")]] {
         let error = Model::from_bytes(&outside(&entries)).expect_err("there is no folder");
         let error = says("B14 from memory", error, &["conv2.weight", "open the model by its path"]);
-        assert!(matches!(error, Error::ModelDamaged { .. }));
+        assert!(matches!(error, Error::ModelUnusable { .. }));
     }
 }
 
@@ -143,8 +143,10 @@ fn b13_tensors_inside_nodes() {
         external(tensor, &entries)
     };
     let constant = || {
-        let value =
-            Message::default().with(attribute::NAME, "value").with(attribute::TENSOR, hidden()).with(attribute::TYPE, 4);
+        let value = Message::default()
+            .with(attribute::NAME, "value")
+            .with(attribute::TENSOR, hidden())
+            .with(attribute::TYPE, 4);
         let node = Message::default().with(node::OP, "Constant").with(node::NAME, "inner");
         node.with(node::OUTPUT, "inner_value").with(node::ATTRIBUTE, value)
     };

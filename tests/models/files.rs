@@ -11,7 +11,8 @@ use super::*;
 fn b01_missing_folder_empty_device_pipe() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name);
-    let error = refused("B01 missing", &at("gone.onnx"), &options(), &["gone.onnx", "does not exist", "check the path"]);
+    let error =
+        refused("B01 missing", &at("gone.onnx"), &options(), &["gone.onnx", "does not exist", "check the path"]);
     assert!(matches!(error, Error::ModelNotFound { .. }));
     let error = refused("B01 no path", Path::new(""), &options(), &["does not exist"]);
     assert!(matches!(error, Error::ModelNotFound { .. }));
@@ -39,7 +40,7 @@ fn b01_missing_folder_empty_device_pipe() {
 fn b01_no_right_to_read() {
     use std::os::unix::fs::PermissionsExt;
     let (_folder, path) = save(&bytes(&net::little()));
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).expect("the owner may");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).expect("the owner may");
     if std::fs::read(&path).is_ok() {
         println!("not run: this user may read everything");
         return;
@@ -75,7 +76,6 @@ fn b02_cut_anywhere() {
     for length in (1..whole.len()).step_by(7) {
         std::fs::write(&path, &whole[..length]).expect("written");
         let error = gstgradcam::onnx::Model::load(&path).err();
-        // the last field is the opset: without it the rest is a whole message
         let error = error.unwrap_or_else(|| panic!("{length} of {} bytes were taken for a model", whole.len()));
         assert!(matches!(error, Error::ModelDamaged { .. } | Error::ModelUnusable { .. }), "{length}: {error}");
     }

@@ -1,7 +1,7 @@
 //! B22, B23: where the scores are, and what they are.
 
-use gstgradcam::{Error, Method};
 use gstgradcam::onnx::{Attr, DType, Model, Tensor};
+use gstgradcam::{Error, Method};
 
 use super::*;
 
@@ -180,7 +180,8 @@ fn b22_several_outputs() {
     assert_eq!(maps(&mut explainer, &ALL)[0].map, wanted[0].map);
 
     let wrong = Options { score_output: Some("scores".into()), ..options() };
-    let error = refusal_with("B22 no such output", &bytes(&two), &wrong, &["score-output=scores", "\"age\"", "\"logits\""]);
+    let error =
+        refusal_with("B22 no such output", &bytes(&two), &wrong, &["score-output=scores", "\"age\"", "\"logits\""]);
     assert!(matches!(error, Error::Setting { name: "score-output", .. }));
 
     // features beside the scores do not disturb

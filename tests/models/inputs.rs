@@ -129,8 +129,7 @@ fn b22_not_a_tensor() {
         } else {
             Message::default().with(1, tensor.clone())
         };
-        let input =
-            Message::default().with(value::NAME, "x").with(value::TYPE, Message::default().with(number, inner));
+        let input = Message::default().with(value::NAME, "x").with(value::TYPE, Message::default().with(number, inner));
         let bytes = edit(&bytes(&net::little()), |g| g.set(graph::INPUT, input.clone()));
         unusable(&format!("B22 {kind}"), &bytes, &["\"x\"", "not a tensor", "float32"]);
     }
@@ -161,7 +160,9 @@ fn b25_channels() {
 
 #[test]
 fn b25_no_picture() {
-    for dims in [&[Some(1), Some(16)][..], &[Some(3), Some(8), Some(8)], &[], &[Some(1), Some(3), Some(4), Some(8), Some(8)]] {
+    for dims in
+        [&[Some(1), Some(16)][..], &[Some(3), Some(8), Some(8)], &[], &[Some(1), Some(3), Some(4), Some(8), Some(8)]]
+    {
         unusable("B25 axes", &bytes(&net::little_for(17, dims)), &["\"x\"", "four axes"]);
     }
 }

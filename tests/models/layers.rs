@@ -32,7 +32,7 @@ fn b27_no_grid_anywhere() {
 fn b27_names_that_are_no_layer() {
     let little = bytes(&net::little());
     let usable = "usable layers: features, conv2, relu1, conv1";
-    layer_error("B27 wrong name", &little, "layer4", &["\"layer4\"", "no tensor, node or module", usable]);
+    layer_error("B27 wrong name", &little, "layer4", &["\"layer4\"", "no computed tensor, node or module", usable]);
     layer_error("B27 empty", &little, "", &["\"\"", usable]);
     layer_error("B27 behind flatten", &little, "flat", &["\"flat\"", "[1, 6]", usable]);
     layer_error("B27 pooled", &little, "pooled", &["\"pooled\"", "[1, 6, 1, 1]", usable]);
@@ -65,13 +65,13 @@ fn target_layer_by_each_kind_of_name() {
     }
     // torch's newer exporter keeps the modules in the nodes' metadata, as a Python list
     let scopes = [
-        ("/layer2/layer2.0/Conv", "['', 'backbone', 'backbone.block', 'backbone.block.0', 'conv2d_1']"),
-        ("/layer2/layer2.1/Relu", "['', 'backbone', 'backbone.block', 'backbone.block.1', 'relu_1']"),
-        ("/conv1/Conv", "['', 'stem', 'conv2d']"),
+        ("/layer2/layer2.0/Conv", "node_7", "['', 'backbone', 'backbone.block', 'backbone.block.0', 'conv2d_1']"),
+        ("/layer2/layer2.1/Relu", "node_8", "['', 'backbone', 'backbone.block', 'backbone.block.1', 'relu_1']"),
+        ("/conv1/Conv", "node_9", "['', 'stem', 'conv2d']"),
     ];
-    let modern = scopes.iter().fold(legacy, |bytes, (name, list)| {
+    let modern = scopes.iter().fold(legacy, |bytes, (name, plain, list)| {
         let scope = pair("pkg.torch.onnx.name_scopes", list);
-        edit_node(&bytes, name, |n| n.with(node::METADATA, scope.clone()).set(node::NAME, "node_7"))
+        edit_node(&bytes, name, |n| n.with(node::METADATA, scope.clone()).set(node::NAME, *plain))
     });
     for (name, tensor) in [
         ("backbone.block.1", "features"),
@@ -109,12 +109,14 @@ fn with_operator(op: &str, inputs: &[&str], attrs: &[(&str, Attr)]) -> Model {
 #[test]
 fn b28_operators_without_a_rule() {
     let has_rule = |op: &str| autodiff::RULES.iter().any(|row| row.op == op);
-    let cases: [(&str, &[&str]); 3] = [("CumSum", &["flat", "axis"]), ("Hardmax", &["flat"]), ("Mod", &["flat", "flat"])];
+    let cases: [(&str, &[&str]); 3] =
+        [("CumSum", &["flat", "axis"]), ("Hardmax", &["flat"]), ("Mod", &["flat", "flat"])];
     let mut tried = 0;
     for (op, inputs) in cases.into_iter().filter(|(op, _)| !has_rule(op)) {
         tried += 1;
         let attrs: &[(&str, Attr)] = if op == "Mod" { &[("fmod", Attr::Int(1))] } else { &[] };
-        let error = refusal("B28", &bytes(&with_operator(op, inputs, attrs)), &[op, "strange", "target-layer", "method=cam"]);
+        let error =
+            refusal("B28", &bytes(&with_operator(op, inputs, attrs)), &[op, "strange", "target-layer", "method=cam"]);
         assert!(matches!(&error, Error::Unsupported { ops } if ops[..] == [(op.to_string(), "strange".to_string())]));
     }
     assert!(tried > 0, "these operators all have rules now: put others here");

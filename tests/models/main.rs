@@ -100,7 +100,7 @@ fn picture(shape: &[usize]) -> ArrayD<f32> {
 }
 
 fn maps(explainer: &mut Explainer, targets: &[Target]) -> Vec<ClassMap> {
-    let input = picture(&explainer.input_shape().to_vec());
+    let input = picture(explainer.input_shape());
     run(explainer, &input, targets).unwrap_or_else(|error| panic!("the model should run: {error}"))
 }
 

@@ -65,12 +65,17 @@ fn b08_a_picture_too_large() {
     assert!(matches!(error, Error::ModelUnusable { .. }));
     let most = usize::MAX >> 1;
     let sides = [Some(1), Some(3), Some(most), Some(most)];
-    let error = refusal("B08 overflow", &bytes(&net::little_for(17, &sides)), &["out of range"]);
+    let error = refusal("B08 overflow", &bytes(&net::little_for(17, &sides)), &["pixels are supported"]);
     assert!(matches!(error, Error::ModelUnusable { .. }));
     let none = [Some(1), Some(3), Some(0), Some(8)];
-    refusal("B08 no pixels", &bytes(&net::little_for(17, &none)), &["8x0"]);
+    refusal("B08 no pixels", &bytes(&net::little_for(17, &none)), &["1x3x0x8"]);
     let asked = Options { input_size: Some((1 << 20, 1 << 20)), ..options() };
     let dynamic = [Some(1), Some(3), None, None];
-    let error = refusal_with("B08 asked for", &bytes(&net::little_for(17, &dynamic)), &asked, &["input-size"]);
+    let error = refusal_with(
+        "B08 asked for",
+        &bytes(&net::little_for(17, &dynamic)),
+        &asked,
+        &["input-size=1048576x1048576", "67108864 pixels"],
+    );
     assert!(matches!(error, Error::Setting { name: "input-size", .. }), "{error:?}");
 }

@@ -80,7 +80,8 @@ fn legacy(bytes: &[u8]) -> Vec<u8> {
         let declared = |t: &Message| {
             let dims = t.0.iter().filter(|(n, _)| *n == tensor::DIMS).map(|(_, d)| Message(vec![(1, d.clone())]));
             let shape = dims.fold(Message::default(), |shape, dim| shape.with(1, dim));
-            let typed = Message::default().with(1, t.0.iter().find(|(n, _)| *n == tensor::TYPE).expect("typed").1.clone());
+            let typed =
+                Message::default().with(1, t.0.iter().find(|(n, _)| *n == tensor::TYPE).expect("typed").1.clone());
             let name = t.text(tensor::NAME).expect("named");
             let ty = Message::default().with(1, typed.with(2, shape));
             Message::default().with(value::NAME, name.as_str()).with(value::TYPE, ty)
