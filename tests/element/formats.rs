@@ -3,7 +3,10 @@
 use std::time::Instant;
 
 use gst::prelude::*;
-use gst_video::{VideoColorimetry, VideoFormat, VideoFrameFlags, VideoInfo, VideoInterlaceMode, VideoMeta};
+use gst_video::prelude::*;
+use gst_video::{
+    VideoBufferFlags, VideoColorimetry, VideoFormat, VideoFrameFlags, VideoInfo, VideoInterlaceMode, VideoMeta,
+};
 
 use crate::models;
 use crate::rig::{ALPHA, FORMATS, PADDING, Rig, bytes, fill, fill_halves, halves, info, sides};
@@ -181,13 +184,11 @@ fn a12_interlaced_anamorphic_still_and_stereo_pictures_are_taken_as_they_are() {
         let of = kind.build().unwrap();
         assert!(rig.caps(&of), "{of:?}");
         let mut buffer = halves(&of, 230, 0);
-        let flags = gst::BufferFlags::from_bits_retain(
-            gst_video::VideoBufferFlags::INTERLACED.bits() | gst_video::VideoBufferFlags::TFF.bits(),
-        );
-        buffer.get_mut().unwrap().set_flags(flags);
+        let flags = VideoBufferFlags::INTERLACED | VideoBufferFlags::TFF;
+        buffer.get_mut().unwrap().set_video_flags(flags);
         let out = rig.pass(buffer);
         assert_left(sides(&of, &out), &of);
-        assert!(out.flags().contains(flags), "{:?}", out.flags());
+        assert!(out.video_flags().contains(flags), "{:?}", out.video_flags());
         let caps = rig.element.static_pad("src").unwrap().current_caps().unwrap();
         assert!(caps.is_strictly_equal(&of.to_caps().unwrap()), "caps come out as they go in");
     }

@@ -40,7 +40,7 @@ fn plays(command: &mut Command) -> String {
 fn fails(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let said = said(&output);
-    assert_eq!(output.status.code(), Some(1), "{command:?}\n{said}");
+    assert!(output.status.code().is_some_and(|code| code != 0), "{command:?}\n{said}");
     said.lines()
         .find(|line| line.starts_with("ERROR: from element"))
         .unwrap_or_else(|| panic!("no ERROR in {said}"))
@@ -98,7 +98,8 @@ fn a52_settings_as_gst_launch_reads_them() {
     let home = tempfile::tempdir().unwrap();
     let odd = models::save_as(&models::sides(), "with space, \u{fc}n\u{ef} \u{6a21}\u{578b}/mod\u{e8}le.onnx");
     let model = format!("model=\"{}\"", odd.path.display());
-    let settings = ["method=cam", "colormap=viridis", "alpha=0.25", "resize-mode=letterbox", "mean=", "target-class="];
+    let settings =
+        ["method=cam", "colormap=viridis", "alpha=0.25", "resize-mode=letterbox", "mean=\"\"", "target-class=\"\""];
     plays(&mut launch(home.path(), &[&model]));
     let all: Vec<&str> = std::iter::once(model.as_str()).chain(settings).collect();
     plays(&mut launch(home.path(), &all));
@@ -151,12 +152,17 @@ fn a60_no_object_is_alive_at_the_end() {
     for format in ["I420", "RGBA"] {
         let mut command = tool("gst-launch-1.0", home.path());
         let text = format!(
-            "videotestsrc num-buffers=20 ! video/x-raw,format={format},width=64,height=48 ! tee name=t ! gradcam"
+            "videotestsrc num-buffers=20 ! video/x-raw,format={format},width=64,height=48 ! tee name=t ! queue ! gradcam"
         );
         command.args(text.split(' ')).args(settings).args("! fakesink t. ! queue ! fakesink".split(' '));
         let text = traced(&mut command);
         assert!(text.contains("object-alive"), "the tracer is not at work:\n{text}");
-        let alive: Vec<_> = text.lines().filter(|l| l.contains("object-alive, type-name=(string)")).collect();
+        // A line that announces the tracer's format has a % there.
+        let is_object = |line: &&str| {
+            let name = line.split("object-alive, type-name=(string)").nth(1);
+            name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_uppercase()))
+        };
+        let alive: Vec<_> = text.lines().filter(is_object).collect();
         assert!(alive.is_empty(), "{alive:#?}");
     }
 }
