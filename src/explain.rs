@@ -380,3 +380,27 @@ fn floats(engine: &mut Engine, inputs: &[(&str, Input)], names: &[String]) -> Re
 fn shape_error(e: ndarray::ShapeError) -> Error {
     Error::Inference { why: format!("an array has another shape than expected: {e}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    fn seen(label: &str, map: Array2<f32>) -> ClassMap {
+        ClassMap { class: 3, label: label.into(), score: 0.384, map }
+    }
+
+    #[test]
+    fn captions_are_one_name_and_a_whole_percentage() {
+        assert_eq!(seen("Egyptian cat", array![[1.0]]).caption(), "Egyptian cat 38 %");
+        assert_eq!(seen("robin, American robin", array![[1.0]]).caption(), "robin 38 %");
+    }
+
+    #[test]
+    fn a_weak_class_shows_beside_a_strong_one_and_an_empty_map_hides_none() {
+        let maps = [array![[1000.0, 0.0]], array![[0.0, 1e-6]], array![[0.0, 0.0]]].map(|map| seen("x", map)).into();
+        let region = Region { x: 0.0, y: 0.0, width: 1.0, height: 1.0 };
+        let seen = Explanation { maps, region, took: Duration::ZERO };
+        assert_eq!(seen.heat(), array![[1.0, 1.0]]);
+    }
+}

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use ndarray::{Array2, ArrayView2};
-
 use super::frame::Video;
 use super::settings::Live;
 use crate::cam::Target;
@@ -62,38 +60,14 @@ impl Session {
             let seen = worker.explain(targets, |input| guard(|| preparer.prepare(&frame.as_frame(), input)))?;
             guard(|| {
                 painter.set_style(live.style);
-                match seen.maps.as_slice() {
-                    [only] => painter.paint(frame, only.map.view(), seen.region)?,
-                    several => painter.paint(frame, merged(several).view(), seen.region)?,
-                };
+                painter.paint(frame, seen.heat().view(), seen.region)?;
                 if live.draw_labels {
-                    painter.write(frame, &seen.maps.iter().map(label).collect::<Vec<_>>())?;
+                    painter.write(frame, &seen.maps.iter().map(ClassMap::caption).collect::<Vec<_>>())?;
                 }
                 Ok(())
             })
         })
     }
-}
-
-/// "Egyptian cat 38 %".
-fn label(seen: &ClassMap) -> String {
-    format!("{} {:.0} %", seen.label, seen.score * 100.0)
-}
-
-/// The largest value of all maps at each place, each map scaled by its own maximum: no class drowns another.
-fn merged(maps: &[ClassMap]) -> Array2<f32> {
-    let mut all = Array2::zeros(maps.first().map_or((0, 0), |seen| seen.map.dim()));
-    for seen in maps {
-        let top = top(seen.map.view());
-        if top > 0.0 {
-            all.zip_mut_with(&seen.map, |all: &mut f32, &value| *all = all.max(value / top));
-        }
-    }
-    all
-}
-
-fn top(map: ArrayView2<f32>) -> f32 {
-    map.iter().copied().fold(0.0, f32::max)
 }
 
 /// Counts frames that passed without a map, and says which of them to report: the first, then one a second at most.
@@ -123,22 +97,6 @@ impl Failures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::array;
-
-    fn seen(map: Array2<f32>) -> ClassMap {
-        ClassMap { class: 3, label: "Egyptian cat".into(), score: 0.384, map }
-    }
-
-    #[test]
-    fn labels_are_a_name_and_a_whole_percentage() {
-        assert_eq!(label(&seen(array![[1.0]])), "Egyptian cat 38 %");
-    }
-
-    #[test]
-    fn a_weak_class_shows_beside_a_strong_one_and_an_empty_map_hides_none() {
-        let maps = [seen(array![[1000.0, 0.0]]), seen(array![[0.0, 1e-6]]), seen(array![[0.0, 0.0]])];
-        assert_eq!(merged(&maps), array![[1.0, 1.0]]);
-    }
 
     #[test]
     fn failures_are_reported_once_a_second_and_all_counted() {

@@ -69,10 +69,10 @@ pub fn annotate(args: &Args, uri: &str, format: &'static Format, output: &Path) 
     let muxer = make(format.muxer.0, format.muxer.1)?;
     let sink = make("filesink", CORE)?;
     sink.set_property("location", output);
-    let painter = painter(args)?;
     // Asked for at once, so that what is missing is known before anything runs.
     format.video()?;
-    pipeline.add_many([&decode, &muxer, &sink]).and_then(|()| muxer.link(&sink)).map_err(wiring)?;
+    let painter = painter(args)?;
+    pipeline.add_many([&decode, &painter, &muxer, &sink]).and_then(|()| muxer.link(&sink)).map_err(wiring)?;
 
     let branches = Branches { pipeline: pipeline.downgrade(), muxer, painter, format, sound: !args.no_audio };
     let told = shared.clone();
@@ -105,11 +105,12 @@ fn painter(args: &Args) -> Result<gst::Element> {
     let ready = painter.set_state(gst::State::Paused);
     let refused = bus.pop_filtered(&[gst::MessageType::Error]);
     painter.set_bus(None);
-    match (ready, refused) {
-        (_, Some(message)) => Err(spoken(&message).into()),
-        (Err(_), None) => Err("the element gradcam does not start".to_string().into()),
-        (Ok(_), None) => Ok(painter),
+    if ready.is_ok() && refused.is_none() {
+        return Ok(painter);
     }
+    let _ = painter.set_state(gst::State::Null);
+    let why = refused.map_or_else(|| "the element gradcam does not start".into(), |message| spoken(&message));
+    Err(why.into())
 }
 
 /// What hangs on the decoder's pads.
@@ -209,7 +210,8 @@ impl Branches {
         chain: &[gst::Element],
         shared: &Arc<Shared>,
     ) -> Result<()> {
-        pipeline.add_many(chain).map_err(wiring)?;
+        // The painter is there already.
+        pipeline.add_many(chain.iter().filter(|element| element.parent().is_none())).map_err(wiring)?;
         gst::Element::link_many(chain).map_err(wiring)?;
         let [first, .., last] = chain else { return Ok(()) };
         last.link(&self.muxer).map_err(wiring)?;
@@ -258,12 +260,11 @@ fn play(pipeline: &gst::Pipeline, decode: &gst::Element, shared: &Arc<Shared>) -
     let mut progress = Progress::new();
     let start = Instant::now();
     let mut missing: Vec<String> = Vec::new();
-    let interrupted = Interrupt::watch(shared.clone());
+    watch_for_ctrl_c(shared.clone())?;
     // Where this fails, a message says why; it is read below.
     let started = pipeline.set_state(gst::State::Playing);
     loop {
         let message = bus.timed_pop(gst::ClockTime::from_mseconds(100));
-        interrupted.poll();
         for line in shared.remarks.lock().expect("nobody panics with the lock held").drain(..) {
             progress.say(&line);
         }
@@ -291,7 +292,12 @@ fn play(pipeline: &gst::Pipeline, decode: &gst::Element, shared: &Arc<Shared>) -
                     progress.say(&format!("a track is left out: {}", no_decoder(name)));
                 }
                 let sound = shared.audio.load(Ordering::Acquire);
-                return Ok(Report { frames, took: start.elapsed(), sound, stopped: interrupted.caught() });
+                return Ok(Report {
+                    frames,
+                    took: start.elapsed(),
+                    sound,
+                    stopped: shared.stop.load(Ordering::Acquire),
+                });
             }
             gst::MessageView::Error(_) if !missing.is_empty() && !shared.video.load(Ordering::Acquire) => {
                 return Err(no_video(&missing).into());
@@ -338,39 +344,11 @@ fn no_video(missing: &[String]) -> String {
 }
 
 /// Ctrl-C: the first ends the file properly, the second ends the program.
-struct Interrupt {
-    caught: Arc<AtomicBool>,
-}
-
-impl Interrupt {
-    #[cfg(unix)]
-    fn watch(shared: Arc<Shared>) -> Self {
-        const SIGINT: i32 = 2;
-        let caught = Arc::new(AtomicBool::new(false));
-        let seen = caught.clone();
-        glib::source::unix_signal_add(SIGINT, move || {
-            seen.store(true, Ordering::Release);
-            shared.stop.store(true, Ordering::Release);
-            // Gives the signal back its usual meaning.
-            glib::ControlFlow::Break
-        });
-        Self { caught }
-    }
-
-    #[cfg(not(unix))]
-    fn watch(_: Arc<Shared>) -> Self {
-        Self { caught: Arc::default() }
-    }
-
-    /// Lets GLib hand the signal on.
-    fn poll(&self) {
-        let context = glib::MainContext::default();
-        while context.pending() {
-            context.iteration(false);
+fn watch_for_ctrl_c(shared: Arc<Shared>) -> Result<()> {
+    ctrlc::set_handler(move || {
+        if shared.stop.swap(true, Ordering::AcqRel) {
+            std::process::exit(1);
         }
-    }
-
-    fn caught(&self) -> bool {
-        self.caught.load(Ordering::Acquire)
-    }
+    })
+    .map_err(|error| format!("Ctrl-C cannot be watched for: {error}").into())
 }
