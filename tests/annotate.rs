@@ -1,4 +1,5 @@
 //! `gradcam annotate`: whole video files, as a user meets it.
+#![cfg(all(feature = "plugin", feature = "cli"))]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! The command line as a user meets it: what it prints, what it writes, how it ends.
+#![cfg(feature = "cli")]
 
 mod support;
 

@@ -68,7 +68,7 @@ impl ElementImpl for GradCam {
                 "Grad-CAM overlay",
                 "Filter/Effect/Analyzer/Video",
                 "Shows where an ONNX image classifier looks: explains every frame (Grad-CAM) and paints the heat map over it",
-                concat!("The gradcam developers <", env!("CARGO_PKG_REPOSITORY"), ">"),
+                "The gradcam developers",
             )
         });
         Some(&METADATA)

@@ -101,9 +101,15 @@ impl<'m> Node<'m> {
             let path: Vec<&str> = last.collect();
             return path.iter().rev().nth(1).filter(|s| !s.is_empty()).map(|s| s.to_string());
         }
-        let name = self.proto.name().strip_prefix('/')?;
-        let (path, _) = name.rsplit_once('/')?;
-        Some(path.rsplit('/').next().unwrap_or(path).into())
+        let (path, _) = self.proto.name().strip_prefix('/')?.rsplit_once('/')?;
+        // a member of a Sequential repeats its parent's name (`layer4/layer4.1`), other modules give their own alone
+        let mut modules: Vec<&str> = Vec::new();
+        for segment in path.split('/') {
+            let repeats = |parent: &mut &str| segment.strip_prefix(*parent).is_some_and(|rest| rest.starts_with('.'));
+            modules.pop_if(repeats);
+            modules.push(segment);
+        }
+        Some(modules.join("."))
     }
 
     /// Names that its sub-graphs may take from outside.

@@ -11,7 +11,7 @@ use ndarray::{Array1, ArrayD, Axis};
 use super::*;
 
 fn config() -> Config {
-    Config { library: Some(library()), threads: 1, ..Config::default() }
+    Config { library: support::runtime(), threads: 1, ..Config::default() }
 }
 
 fn engine(bytes: &[u8]) -> Engine {

@@ -12,6 +12,8 @@ mod raw;
 mod roundtrip;
 mod scale;
 mod structure;
+#[path = "../support/mod.rs"]
+mod support;
 mod tensors;
 mod values;
 mod variants;
@@ -24,19 +26,8 @@ use gstgradcam::{ClassMap, Error, Explainer, Options, Target};
 use ndarray::ArrayD;
 use tempfile::TempDir;
 
-/// The library that the tests run on.
-fn library() -> PathBuf {
-    if let Some(path) = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()) {
-        return path.into();
-    }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("runtime");
-    let files = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let is_library = |path: &PathBuf| path.to_string_lossy().contains("libonnxruntime.so");
-    files.into_iter().find(is_library).expect("these tests need ONNX Runtime: run `make runtime` first")
-}
-
 fn options() -> Options {
-    Options { runtime_library: Some(library()), threads: 1, ..Options::default() }
+    Options { runtime_library: support::runtime(), threads: 1, ..Options::default() }
 }
 
 /// A file `model.onnx` in a folder of its own.
