@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod clips;
 mod faults;
 mod formats;
 mod models;

@@ -100,28 +100,46 @@ fn a20_every_frame_has_its_own_map_up_to_the_last_before_eos() {
     pipeline.set_state(gst::State::Null).unwrap();
 }
 
+/// Pushes a frame on a thread of its own and returns once the model is at it.
+fn push_beside(rig: &Rig) -> std::thread::JoinHandle<Result<gst::FlowSuccess, gst::FlowError>> {
+    let (entered, enters) = mpsc::channel();
+    rig.pad().add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        let _ = entered.send(());
+        gst::PadProbeReturn::Remove
+    });
+    let (buffer, pad) = (halves(&rig.info, 230, 0), rig.pad());
+    let push = std::thread::spawn(move || pad.chain(buffer));
+    enters.recv().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(100)); // lets the run begin; no outcome hangs on it
+    push
+}
+
+fn slow() -> Rig {
+    let of = info(VideoFormat::I420, 192, 192);
+    Rig::with_model(models::save(&models::slow()), of, &[("self-check", "false")])
+}
+
 #[test]
 fn a21_a_flush_ends_the_run_in_progress_and_its_map_is_never_painted() {
-    let of = info(VideoFormat::I420, 192, 192);
-    let mut rig = Rig::with_model(models::save(&models::slow()), of.clone(), &[("self-check", "false")]);
-    let pad = rig.pad();
-    let (entered, enters) = mpsc::channel();
-    pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
-        let _ = entered.send(());
-        gst::PadProbeReturn::Ok
-    });
-    let (buffer, streaming) = (halves(&of, 230, 0), pad.clone());
-    let push = std::thread::spawn(move || streaming.chain(buffer));
-    enters.recv().unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(100)); // lets the run begin; the outcome hangs on nothing else
-    assert!(pad.send_event(gst::event::FlushStart::new()));
+    let mut rig = slow();
+    let push = push_beside(&rig);
+    assert!(rig.pad().send_event(gst::event::FlushStart::new()));
     assert_eq!(push.join().unwrap(), Err(gst::FlowError::Flushing));
-    assert!(pad.send_event(gst::event::FlushStop::new(true)));
+    assert!(rig.pad().send_event(gst::event::FlushStop::new(true)));
     assert!(rig.harness.try_pull().is_none(), "a flushed frame came out");
     rig.segment(0);
-    let input = halves(&of, 0, 230);
+    let input = halves(&rig.info, 0, 230);
     let before = bytes(&input);
     assert!(bytes(&rig.pass(input)) != before, "the element works on after a flush");
+    assert!(rig.warnings().is_empty());
+}
+
+#[test]
+fn a40_going_down_ends_the_run_in_progress() {
+    let rig = slow();
+    let push = push_beside(&rig);
+    rig.element.set_state(gst::State::Null).unwrap();
+    assert_eq!(push.join().unwrap(), Err(gst::FlowError::Flushing));
     assert!(rig.warnings().is_empty());
 }
 
