@@ -23,6 +23,8 @@ pub struct Bench {
     x: ArrayD<f32>,
     y_shape: Vec<usize>,
     forward: Engine,
+    /// Largest error against a finite difference so far.
+    pub worst: f64,
 }
 
 fn engine(model: &Model) -> Result<Engine> {
@@ -50,7 +52,7 @@ impl Bench {
         let mut plain = model.clone();
         plain.keep_outputs(&["y"]);
         let forward = engine(&plain)?;
-        Ok(Bench { model, facts, x, y_shape, forward })
+        Ok(Bench { model, facts, x, y_shape, forward, worst: 0.0 })
     }
 
     fn y(&mut self, x: &ArrayD<f32>) -> Result<ArrayD<f32>> {
@@ -127,6 +129,7 @@ impl Bench {
             return Err("the gradient is zero everywhere, which checks nothing".into());
         }
         let error = (difference - exact).abs() / scale;
+        self.worst = self.worst.max(error);
         if error.is_nan() || error > 1e-2 {
             return Err(format!("<v, gradient> is {exact}, the central difference {difference}, off by {error:.4}"));
         }
