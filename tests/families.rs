@@ -54,7 +54,6 @@ const FAMILIES: &[Family] = &[
     family("shufflenet_v2_x0_5", [1024, 3], true, [24, 24], ["/maxpool/MaxPool_output_0", "max_pool2d"]),
     family("squeezenet1_1", [100, 5], false, [64, 23], ["/features/features.2/MaxPool_output_0", "max_pool2d"]),
     family("vgg11_bn", [512, 3], false, [128, 24], ["/features/features.7/MaxPool_output_0", "max_pool2d_1"]),
-    family("vgg16", [512, 3], false, [128, 24], ["/features/features.9/MaxPool_output_0", "max_pool2d_1"]),
 ];
 
 /// How many of the best classes are explained: with random weights many maps are zero, or no more than rounding.
@@ -74,13 +73,16 @@ fn every_family_is_explained() {
             let plain = case.open(Method::Cam, None);
             let cam = if family.pooled {
                 let plain = case.maps(&mut plain.unwrap_or_else(|e| panic!("{}: {e}", case.name)));
-                let same = maps.iter().zip(&plain).map(|(a, b)| {
+                let mut worst = 1.0;
+                for (a, b) in maps.iter().zip(&plain) {
                     assert_eq!(a.class, b.class);
-                    // a map that is zero everywhere has no direction
-                    if a.map.iter().chain(&b.map).all(|&x| x == 0.0) { 1.0 } else { cosine(&a.map, &b.map) }
-                });
-                let worst = same.fold(1.0, f64::min);
-                assert!(worst >= 0.999999, "{}: cosine of cam and gradcam {worst}", case.name);
+                    // maps that are zero everywhere have no direction
+                    if a.map.iter().chain(&b.map).any(|&x| x != 0.0) {
+                        let cosine = cosine(&a.map, &b.map);
+                        assert!(cosine >= 0.999999, "{}: cosine of cam and gradcam {cosine}", case.name);
+                        worst = cosine.min(worst);
+                    }
+                }
                 format!("cosine {worst:.7}")
             } else {
                 let refused = plain.err().unwrap_or_else(|| panic!("{}: cam must be refused", case.name));
@@ -189,7 +191,7 @@ impl Case {
     /// the layer. The map at a place p, before its ReLU, is the sum over channels of alpha_k A_k(p), and alpha_k is the mean
     /// over the grid's Z places of dy/dA_k: so Z times the map at p is the slope of the score when A moves along the
     /// activations at p, the same at every place. The worst of the two maps with the highest peaks; for each the best of
-    /// three steps, as large ones cross kinks of ReLU and max pooling and small ones drown in float32.
+    /// four steps, as large ones cross kinks of ReLU and max pooling and small ones drown in float32.
     fn slope_error(&self, explainer: &Explainer, maps: &[ClassMap]) -> f64 {
         let info = explainer.info();
         let (score, layer) = (info.score.as_str(), info.layer.as_str());
@@ -221,7 +223,7 @@ impl Case {
                 let [ahead, behind] = [step, -step].map(|t| logit(&(&a + &(&along * t)), m.class));
                 ((ahead - behind) / (2.0 * f64::from(step)) / computed - 1.0).abs()
             };
-            [1e-2, 1e-3, 3e-4].map(error).into_iter().fold(f64::INFINITY, f64::min)
+            [3e-2, 1e-2, 1e-3, 3e-4].map(error).into_iter().fold(f64::INFINITY, f64::min)
         });
         errors.fold(0.0, f64::max)
     }

@@ -45,7 +45,6 @@ FAMILIES = {
     "shufflenet_v2_x0_5": (96, 13, 18, True),
     "squeezenet1_1": (96, 17, 20, True),
     "vgg11_bn": (96, 13, 18, False),
-    "vgg16": (96, 17, 20, False),
 }
 
 
