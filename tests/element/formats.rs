@@ -84,13 +84,13 @@ fn padded(of: &VideoInfo, left: u8, right: u8) -> gst::Buffer {
     let planes = of.format_info().n_planes() as usize;
     let strides: Vec<i32> = of.stride()[..planes].iter().map(|stride| stride + 29).collect();
     let (mut offsets, mut end) = (Vec::new(), 32);
-    for plane in 0..planes {
+    for (plane, &stride) in strides.iter().enumerate() {
         let component = (0..of.format_info().n_components() as u8).find(|&c| of.comp_plane(c) == plane as u32).unwrap();
         offsets.push(end);
         let rows = of.comp_height(component) as usize;
         let row = of.comp_width(component) as usize * of.comp_pstride(component) as usize;
-        end += (rows - 1) * strides[plane] as usize
-            + row.next_multiple_of(if of.format() == VideoFormat::Yuy2 { 4 } else { 1 });
+        end +=
+            (rows - 1) * stride as usize + row.next_multiple_of(if of.format() == VideoFormat::Yuy2 { 4 } else { 1 });
         end += if plane + 1 < planes { 13 } else { 0 };
     }
     let mut data = vec![PADDING; end];

@@ -60,10 +60,10 @@ fn pointwise(classes: &[(&str, [f32; 3], f32)], from: &str, mut model: Model) ->
     model
 }
 
-/// Takes about a second a frame on this kind of machine, in several operators.
+/// Takes about a second a frame on one thread, in several operators.
 pub fn slow() -> Model {
     let mut model = Model::new(17);
-    model.add_input("input", DType::F32, &[1, 3, 192, 192].map(Some));
+    model.add_input("input", DType::F32, &[1, 3, 384, 384].map(Some));
     let (mut from, mut channels) = ("input".to_string(), 3);
     for i in 0..6 {
         let (weight, to) = (format!("conv{i}.weight"), if i == 5 { "layer".into() } else { format!("grid{i}") });

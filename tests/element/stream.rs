@@ -110,7 +110,7 @@ fn push_beside(rig: &Rig) -> std::thread::JoinHandle<Result<gst::FlowSuccess, gs
     let (buffer, pad) = (halves(&rig.info, 230, 0), rig.pad());
     let push = std::thread::spawn(move || pad.chain(buffer));
     enters.recv().unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(100)); // lets the run begin; no outcome hangs on it
+    std::thread::sleep(std::time::Duration::from_millis(20)); // lets the run begin; a call before it ends the same way
     push
 }
 
