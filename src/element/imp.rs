@@ -152,7 +152,12 @@ impl BaseTransformImpl for GradCam {
             message::warn(&*self.obj(), &error, "the class explained so far stays");
         }
         match session.annotate(video, buffer, &live) {
-            Ok(()) => Ok(gst::FlowSuccess::Ok),
+            Ok(remark) => {
+                if let Some(text) = remark {
+                    message::remark(&*self.obj(), &text);
+                }
+                Ok(gst::FlowSuccess::Ok)
+            }
             Err(Error::Interrupted) if session.worker().stopper().is_cancelled() => Err(gst::FlowError::Flushing),
             Err(error) => {
                 gst::debug!(CAT, imp = self, "frame {:?} passes without a map: {error}", buffer.pts());

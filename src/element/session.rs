@@ -22,6 +22,8 @@ pub(super) struct Session {
     /// What the user last asked for, valid or not: each wish is looked up, and complained about, once.
     asked: String,
     pub(super) failures: Failures,
+    /// The user was told once that a map had nothing in it.
+    told_blank: bool,
 }
 
 impl Session {
@@ -35,6 +37,7 @@ impl Session {
             worker: Worker::spawn(explainer)?,
             info,
             failures: Failures::default(),
+            told_blank: false,
         })
     }
 
@@ -53,21 +56,39 @@ impl Session {
     }
 
     /// Explains the buffer's picture and paints the map over it. On an error the picture is as it was,
-    /// unless painting itself failed.
-    pub(super) fn annotate(&mut self, video: &Video, buffer: &mut gst::BufferRef, live: &Live) -> Result<()> {
-        let Session { worker, preparer, painter, targets, .. } = self;
+    /// unless painting itself failed. Returns what the user should know, once.
+    pub(super) fn annotate(
+        &mut self,
+        video: &Video,
+        buffer: &mut gst::BufferRef,
+        live: &Live,
+    ) -> Result<Option<String>> {
+        let Session { worker, preparer, painter, targets, info, told_blank, .. } = self;
         video.with_frame(buffer, |frame| {
             let seen = worker.explain(targets, |input| guard(|| preparer.prepare(&frame.as_frame(), input)))?;
             guard(|| {
                 painter.set_style(live.style);
-                painter.paint(frame, seen.heat().view(), seen.region)?;
+                let heat = seen.heat();
+                painter.paint(frame, heat.view(), seen.region)?;
                 if live.draw_labels {
                     painter.write(frame, &seen.maps.iter().map(ClassMap::caption).collect::<Vec<_>>())?;
                 }
-                Ok(())
+                let blank = heat.iter().all(|&value| value <= 0.0);
+                let tell = blank && !*told_blank;
+                *told_blank |= blank;
+                Ok(tell.then(|| blank_remark(&seen.maps, &info.layer)))
             })
         })
     }
+}
+
+fn blank_remark(maps: &[ClassMap], layer: &str) -> String {
+    let names: Vec<&str> = maps.iter().map(|seen| seen.label.as_str()).collect();
+    format!(
+        "nothing in a frame speaks for {} at layer {layer:?}: its map is zero everywhere and nothing is painted; frames go on, \
+         and this is said once",
+        names.join(", ")
+    )
 }
 
 /// Counts frames that passed without a map, and says which of them to report: the first, then one a second at most.

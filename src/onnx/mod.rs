@@ -10,6 +10,7 @@ mod graph;
 mod model;
 mod node;
 #[rustfmt::skip]
+#[allow(clippy::unwrap_used)] // generated
 mod proto;
 mod tensor;
 mod val;
