@@ -27,7 +27,7 @@ help: ## list these commands
 demo: setup runtime model media build ## a real video, annotated by a real classifier: out/annotated.mp4 and out/contact-sheet.png
 	@mkdir -p out
 	target/release/gradcam annotate $(VIDEO) out/annotated.mp4 --model $(MODEL)
-	cargo run --quiet --release --example contact_sheet -- out/annotated.mp4 out/contact-sheet.png
+	G_DEBUG= cargo run --quiet --release --example contact_sheet -- out/annotated.mp4 out/contact-sheet.png
 	@echo "annotated video: $(CURDIR)/out/annotated.mp4"
 	@echo "contact sheet:   $(CURDIR)/out/contact-sheet.png"
 
@@ -80,8 +80,8 @@ $(PHOTOS) &:
 
 $(MODEL): $(WEIGHTS) $(CLASSES) examples/make_lite0.rs
 	@mkdir -p $(@D)
-	cargo run $(PROFILE) --example make_lite0 -- $(WEIGHTS) $(CLASSES) $@
+	G_DEBUG= cargo run $(PROFILE) --example make_lite0 -- $(WEIGHTS) $(CLASSES) $@
 
 $(VIDEO): $(PHOTOS) examples/make_demo_video.rs
 	@mkdir -p $(@D)
-	cargo run $(PROFILE) --example make_demo_video -- $@ $(PHOTOS)
+	G_DEBUG= cargo run $(PROFILE) --example make_demo_video -- $@ $(PHOTOS)

@@ -1,4 +1,24 @@
 //! Grad-CAM on live video from plain ONNX models: the library behind the GStreamer element and the `gradcam` tool.
+//!
+//! A model's graph is rewritten once into another ONNX graph that predicts and explains in one run; [`Explainer`] does that and
+//! prepares frames for it, [`render::Painter`] paints the map. No GStreamer is needed for either.
+//!
+//! ```no_run
+//! use gstgradcam::frame::{Color, Format, Frame, Matrix, Plane, Range};
+//! use gstgradcam::{Explainer, Options};
+//!
+//! # fn main() -> gstgradcam::Result<()> {
+//! let mut explainer = Explainer::open("m.onnx".as_ref(), &Options::default())?;
+//! let rgb = vec![0; 640 * 480 * 3];
+//! let color = Color { matrix: Matrix::Bt601, range: Range::Full };
+//! let frame = Frame::new(Format::Rgb, 640, 480, color, vec![Plane { data: &rgb, stride: 640 * 3 }])?;
+//! let best = explainer.targets("")?;
+//! for seen in explainer.explain(&frame, &best)?.maps {
+//!     println!("{} {:.0} %\n{}", seen.label, seen.score * 100.0, seen.map);
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 #![forbid(unsafe_code)]
 
