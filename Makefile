@@ -35,7 +35,7 @@ test: setup runtime model ## run all tests
 	cargo test
 
 build: setup ## build the plugin and the program: target/release/libgstgradcam.so and target/release/gradcam
-	cargo build --release
+	cargo build --release --lib --bins --examples # the examples keep cargo from building dependencies twice
 
 install: build runtime model ## install plugin, program, runtime library and demo model for this user
 	scripts/install.sh $(RUNTIME) $(MODEL)
