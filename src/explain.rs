@@ -164,6 +164,7 @@ pub struct Explainer {
     engine: Engine,
     config: Config,
     original: Model,
+    original_names: Vec<String>,
     explained: Vec<u8>,
     names: Names,
     shape: Vec<usize>,
@@ -200,6 +201,7 @@ impl Explainer {
         let mut explainer = Explainer {
             engine,
             config,
+            original_names: original.outputs().into_iter().map(|o| o.name).collect(),
             original,
             explained,
             names: lowered.names,
@@ -340,9 +342,9 @@ impl Explainer {
     ///
     /// # Errors
     /// As [`Engine::new`] and [`Engine::run`].
-    pub fn original_outputs(&mut self, input: ArrayViewD<f32>) -> Result<Vec<(String, ArrayD<f32>)>> {
+    pub fn original_outputs(&self, input: ArrayViewD<f32>) -> Result<Vec<(String, ArrayD<f32>)>> {
         let mut engine = Engine::new(&self.original.to_bytes()?, &self.config)?;
-        self.own_outputs(&mut engine, &[(&self.info.input, Input::F32(input))])
+        floats(&mut engine, &[(&self.info.input, Input::F32(input))], &self.original_names)
     }
 
     /// The same outputs as the explained model gives them.
@@ -355,13 +357,7 @@ impl Explainer {
             (self.info.input.as_str(), Input::F32(input)),
             (self.names.target.as_str(), Input::I64(best.view().into_dyn())),
         ];
-        let names: Vec<String> = self.original.outputs().into_iter().map(|o| o.name).collect();
-        floats(&mut self.engine, &inputs, &names)
-    }
-
-    fn own_outputs(&self, engine: &mut Engine, inputs: &[(&str, Input)]) -> Result<Vec<(String, ArrayD<f32>)>> {
-        let names: Vec<String> = self.original.outputs().into_iter().map(|o| o.name).collect();
-        floats(engine, inputs, &names)
+        floats(&mut self.engine, &inputs, &self.original_names)
     }
 }
 
