@@ -1,5 +1,6 @@
 //! The one error type: every variant reads as a sentence that says what was wrong and what to do.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -142,4 +143,10 @@ fn list_ops(ops: &[(String, String)]) -> String {
 
 fn list(words: &[String]) -> String {
     if words.is_empty() { "none".into() } else { words.join(", ") }
+}
+
+/// What a caught panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words")
 }

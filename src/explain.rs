@@ -197,6 +197,7 @@ impl Explainer {
         }
         let explained = explained.to_bytes()?;
         let engine = Engine::new(&explained, &config)?;
+        let not_taken = not_taken(options.runtime_library.as_deref(), engine.library());
         let usable = lowered.usable.iter().map(|l| l.tensor.clone());
         let mut explainer = Explainer {
             engine,
@@ -218,7 +219,7 @@ impl Explainer {
                 layer_shape: lowered.layer.shape,
                 operators: lowered.operators,
                 labels: labels.into(),
-                warnings: warnings.into_iter().chain(input.warning).collect(),
+                warnings: warnings.into_iter().chain(input.warning).chain(not_taken).collect(),
                 self_check: None,
             },
             shape: input.shape,
@@ -263,15 +264,7 @@ impl Explainer {
         Preparer::new(self.info.spec.clone())
     }
 
-    /// First half of [`Explainer::explain`]: preprocessing only, into as many floats as [`Explainer::input_shape`] holds.
-    ///
-    /// # Errors
-    /// [`Error::Frame`].
-    pub fn prepare(&mut self, frame: &Frame, input: &mut [f32]) -> Result<Region> {
-        self.preparer.prepare(frame, input)
-    }
-
-    /// Second half: runs the model on a prepared input (the model's own layout).
+    /// Runs the model on a prepared input (the model's own layout, as [`Explainer::preparer`] makes it).
     ///
     /// # Errors
     /// As [`Explainer::explain`].
@@ -359,6 +352,17 @@ impl Explainer {
         ];
         floats(&mut self.engine, &inputs, &self.original_names)
     }
+}
+
+/// A process runs on one library: the user is told where the one asked for came too late.
+fn not_taken(asked: Option<&Path>, loaded: &Path) -> Option<String> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    asked.filter(|asked| real(asked) != real(loaded)).map(|asked| {
+        format!(
+            "runtime-library {asked:?} is not used: this process loaded {loaded:?} before, and holds one ONNX Runtime; \
+             start a process of its own for another"
+        )
+    })
 }
 
 /// The float outputs among those named.

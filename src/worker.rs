@@ -5,7 +5,6 @@
 //! Today every caller waits for its own answer. The hand-over is already a job with a ticket, and answers are taken
 //! by ticket, so a caller that does not wait (newest frame wins) needs another way to ask, not another thread.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +15,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select, unb
 use ndarray::ArrayViewD;
 
 use crate::cam::Target;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, panic_text};
 use crate::explain::{Explainer, Explanation};
 use crate::frame::Region;
 
@@ -197,12 +196,9 @@ impl Drop for Worker {
 
 /// Runs `f`; a panic in it becomes an error, so that it ends one frame and not the process.
 pub fn guard<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| Err(Error::Inference { why: words(&*panic) }))
-}
-
-fn words(panic: &(dyn Any + Send)) -> String {
-    let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("internal error, please report it: {}", said.unwrap_or("a panic without words"))
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
+        Err(Error::Inference { why: format!("internal error, please report it: {}", panic_text(&*panic)) })
+    })
 }
 
 fn gone() -> Error {

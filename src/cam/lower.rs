@@ -1,12 +1,13 @@
 //! Model in, explained model out: the contract's input and outputs, the backward pass and the map.
 
 use super::Target;
+use super::classifier;
 use super::head::{Activation, Head};
 use super::layer::{self, Layer};
-use super::method::{self, Method};
+use super::method::{self, Method, Recipe};
 use crate::autodiff;
-use crate::error::{Error, Result};
-use crate::onnx::{Attr, DType, Emit, Facts, Graph, Model, Node, Val};
+use crate::error::Result;
+use crate::onnx::{Attr, DType, Emit, Facts, Graph, Model, Val};
 
 /// What to explain.
 #[derive(Debug, Clone, Copy, Default)]
@@ -79,16 +80,16 @@ pub fn lower(model: &Model, facts: &Facts, input: &str, request: &Request) -> Re
     let probability = probability(&emit, &head, logits, class);
     let activations = emit.tensor(&layer.tensor, true);
     let column = emit.node_out("Reshape", &[class, emit.ints(&[-1, 1])], &[], &[(&[pictures, 1], true)])[0];
-    let map = match request.method {
-        Method::GradCam => {
+    let map = match request.method.recipe() {
+        Recipe::Gradient(map) => {
             let seed = emit.one_hot(column, &head.shape);
             let g = autodiff::gradient(&emit, &graph, &head.logits, seed, &layer.tensor)?;
             if request.with_gradient {
                 emit.publish(g.expand(&layer.shape), &names.gradient);
             }
-            method::gradcam(activations, g)
+            map(activations, g)
         }
-        Method::Cam => method::weighted(activations, classifier_row(&emit, &graph, &head, &layer, column)?),
+        Recipe::Classifier => method::weighted(activations, classifier::row(&emit, &graph, &head, &layer, column)?),
     };
     emit.publish(class, &names.class);
     emit.publish(probability, &names.score);
@@ -159,81 +160,4 @@ fn probability<'g>(emit: &'g Emit<'g>, head: &Head, logits: Val<'g>, class: Val<
         (None, Activation::Sigmoid) => pick(logits).unary("Sigmoid"),
         (None, Activation::Softmax) => pick(emit.node("Softmax", &[logits], &axis, &logits.shape())),
     }
-}
-
-/// [K, C]: the row of the linear layer behind the pool, read off the file and not by any gradient.
-fn classifier_row<'g>(
-    emit: &'g Emit<'g>,
-    graph: &Graph<'g>,
-    head: &Head,
-    layer: &Layer,
-    class: Val<'g>,
-) -> Result<Val<'g>> {
-    let facts = emit.facts();
-    let refuse = |found: &str| Error::ModelUnusable {
-        why: format!(
-            "method=cam needs global average pooling and one linear layer between target-layer {:?} and the score, but \
-             there is {found}; use method=gradcam, which needs neither",
-            layer.tensor
-        ),
-    };
-    let describe = |node: Option<Node>| node.map_or("none".into(), |n| format!("{} node {:?}", n.op(), n.name()));
-    let weight = |name: &str| emit.weight(name);
-    let skip = |mut tensor: &'g str, ops: &[&str]| {
-        while let Some(node) = graph.maker_node(tensor).filter(|n| ops.contains(&n.op().as_str())) {
-            tensor = node.input(0).unwrap_or_default();
-        }
-        tensor
-    };
-    const SHAPES: [&str; 6] = ["Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"];
-    let logits: &'g str = graph.maker_node(&head.logits).map_or("", |n| n.outputs()[0].as_str());
-    let mut linear = graph.maker_node(skip(logits, &SHAPES));
-    if let Some(bias) = linear.filter(|n| n.op() == "Add") {
-        let product = bias.inputs().iter().map(String::as_str).find(|x| weight(x).is_none()).unwrap_or_default();
-        linear = graph.maker_node(skip(product, &SHAPES));
-    }
-    let Some(node) = linear.filter(|n| matches!(n.op().as_str(), "Gemm" | "MatMul" | "Conv")) else {
-        return Err(refuse(&describe(linear)));
-    };
-    let name = node.input(1).unwrap_or_default();
-    let matrix = weight(name).ok_or_else(|| refuse("a product of two computed tensors"))?;
-    let rows_are_classes = node.op() == "Conv" || (node.op() == "Gemm" && node.int("transB", 0) == 1);
-    let channels = layer.shape[1];
-    let wanted = if rows_are_classes { [head.classes, channels] } else { [channels, head.classes] };
-    let unit_behind =
-        matrix.shape.len() >= 2 && matrix.shape[..2] == wanted && matrix.shape[2..].iter().all(|&d| d == 1);
-    if !unit_behind || node.float("alpha", 1.0) != 1.0 || node.int("transA", 0) != 0 {
-        return Err(refuse(&format!("a {} of weights {:?}", node.op(), matrix.shape)));
-    }
-    let pooled = skip(node.input(0).unwrap_or_default(), &SHAPES);
-    let pool = graph.maker_node(pooled);
-    let mean = pool.filter(|n| match n.op().as_str() {
-        "GlobalAveragePool" => true,
-        "AveragePool" | "ReduceMean" => {
-            facts.shape(pooled).is_some_and(|s| s.iter().product::<usize>() == s[0] * channels)
-        }
-        _ => false,
-    });
-    let from = mean.and_then(|n| n.input(0)).map(|x| skip(x, &["Identity", "Dropout"]));
-    if from != Some(skip_own(graph, &layer.tensor)) {
-        return Err(refuse(&describe(pool)));
-    }
-    let matrix = emit.constant(&matrix);
-    let axis = |a| [("axis", Attr::Int(a))];
-    let flat = emit.node_out("Reshape", &[class, emit.ints(&[-1])], &[], &[(&[head.shape[0]], true)])[0];
-    let n = head.shape[0];
-    Ok(if rows_are_classes {
-        emit.node("Gather", &[matrix, flat], &axis(0), &[n, channels])
-    } else {
-        let columns = emit.node_out("Gather", &[matrix, flat], &axis(1), &[(&[channels, n], false)])[0];
-        emit.node_out("Transpose", &[columns], &[("perm", Attr::Ints(vec![1, 0]))], &[(&[n, channels], true)])[0]
-    })
-}
-
-/// The layer itself seen through what does not change it.
-fn skip_own<'g>(graph: &Graph<'g>, mut tensor: &'g str) -> &'g str {
-    while let Some(node) = graph.maker_node(tensor).filter(|n| matches!(n.op().as_str(), "Identity" | "Dropout")) {
-        tensor = node.input(0).unwrap_or_default();
-    }
-    tensor
 }

@@ -14,13 +14,47 @@ pub enum Method {
     Cam,
 }
 
-impl Method {
-    /// Every method with its name on the command line and in the property.
-    pub const ALL: [(Method, &'static str); 2] = [(Method::GradCam, "gradcam"), (Method::Cam, "cam")];
+/// What a method takes its map from.
+pub(super) enum Recipe {
+    /// Activations [N, C, h, w] and the score's gradient of their rank, which may be 1 along axes where it is constant; gives the
+    /// map [N, K, h, w].
+    Gradient(for<'g> fn(Val<'g>, Val<'g>) -> Val<'g>),
+    /// The classifier's own weights.
+    Classifier,
+}
 
-    /// The name of the method.
+/// One row a method: the variant, its name on the command line and in the property, the recipe.
+static TABLE: &[(Method, &str, Recipe)] =
+    &[(Method::GradCam, "gradcam", Recipe::Gradient(gradcam)), (Method::Cam, "cam", Recipe::Classifier)];
+
+// Rows stand in the order of the enum, so that a method is its own index; held at compile time.
+const _: () = {
+    let mut i = 0;
+    while i < TABLE.len() {
+        assert!(TABLE[i].0 as usize == i, "rows of TABLE must stand in the order of Method");
+        i += 1;
+    }
+    assert!(TABLE.len() == Method::Cam as usize + 1, "every Method needs a row");
+};
+
+impl Method {
+    /// Every method.
+    pub fn all() -> impl ExactSizeIterator<Item = Method> {
+        TABLE.iter().map(|(method, ..)| *method)
+    }
+
+    /// Its name on the command line and in the property.
     pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(method, _)| *method == self).map_or("gradcam", |(_, name)| name)
+        TABLE[self as usize].1
+    }
+
+    /// Whether its map comes from the score's gradient.
+    pub fn uses_gradient(self) -> bool {
+        matches!(self.recipe(), Recipe::Gradient(_))
+    }
+
+    pub(super) fn recipe(self) -> &'static Recipe {
+        &TABLE[self as usize].2
     }
 }
 
@@ -28,19 +62,19 @@ impl std::str::FromStr for Method {
     type Err = crate::Error;
 
     fn from_str(text: &str) -> crate::Result<Method> {
-        Self::ALL.iter().find(|(_, name)| *name == text).map(|(method, _)| *method).ok_or_else(|| {
-            crate::Error::Setting {
-                name: "method",
-                value: text.into(),
-                why: format!("there is no such method; there are {}", Self::ALL.map(|(_, name)| name).join(", ")),
-            }
+        Self::all().find(|method| method.name() == text).ok_or_else(|| crate::Error::Setting {
+            name: "method",
+            value: text.into(),
+            why: format!(
+                "there is no such method; there are {}",
+                Self::all().map(Self::name).collect::<Vec<_>>().join(", ")
+            ),
         })
     }
 }
 
-/// Grad-CAM. `a` is [N, C, h, w]; `g`, the score's gradient, has its rank and may be 1 where it is constant; the map is
-/// [N, K, h, w].
-pub(super) fn gradcam<'g>(a: Val<'g>, g: Val<'g>) -> Val<'g> {
+/// Grad-CAM: the gradient's mean over the grid weighs each channel.
+fn gradcam<'g>(a: Val<'g>, g: Val<'g>) -> Val<'g> {
     let channels = a.shape()[1];
     let alpha = g.mean(&[2, 3]);
     let mut shape = alpha.shape();

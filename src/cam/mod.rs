@@ -1,5 +1,6 @@
 //! What is explained and how: the score, the target layer, the method; [`lower`] writes it all into the graph.
 
+mod classifier;
 mod head;
 mod layer;
 mod lower;

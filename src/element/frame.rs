@@ -8,18 +8,10 @@ use gst_video::{VideoColorMatrix, VideoColorRange, VideoFormat, VideoInfo, Video
 use crate::error::{Error, Result};
 use crate::frame::{Color, Format, FrameMut, Matrix, Plane, Range};
 
-/// What the element takes, and what each is here.
-pub(super) const FORMATS: [(VideoFormat, Format); 9] = [
-    (VideoFormat::I420, Format::I420),
-    (VideoFormat::Nv12, Format::Nv12),
-    (VideoFormat::Yuy2, Format::Yuy2),
-    (VideoFormat::Rgb, Format::Rgb),
-    (VideoFormat::Bgr, Format::Bgr),
-    (VideoFormat::Rgbx, Format::Rgbx),
-    (VideoFormat::Bgrx, Format::Bgrx),
-    (VideoFormat::Rgba, Format::Rgba),
-    (VideoFormat::Bgra, Format::Bgra),
-];
+/// What the element takes: every row of the format table, which names formats as GStreamer does.
+pub(super) fn formats() -> impl Iterator<Item = VideoFormat> {
+    Format::all().map(|format| VideoFormat::from_string(format.name()))
+}
 
 /// What the caps say about every frame.
 #[derive(Debug, Clone)]
@@ -35,9 +27,8 @@ pub(super) struct Video {
 impl Video {
     /// `None` for a format that is not in the table.
     pub(super) fn new(info: &VideoInfo) -> Option<Video> {
-        let (_, format) = FORMATS.into_iter().find(|(format, _)| *format == info.format())?;
         Some(Video {
-            format,
+            format: info.name().parse().ok()?,
             color: color(info),
             width: info.width() as usize,
             height: info.height() as usize,

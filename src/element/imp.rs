@@ -11,7 +11,7 @@ use gst_base::prelude::*;
 use gst_base::subclass::BaseTransformMode;
 use gst_video::subclass::prelude::*;
 
-use super::frame::{FORMATS, Video};
+use super::frame::{Video, formats};
 use super::message;
 use super::session::Session;
 use super::settings::{GradCam, Settings};
@@ -76,7 +76,7 @@ impl ElementImpl for GradCam {
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            let caps = gst_video::VideoCapsBuilder::new().format_list(FORMATS.map(|(format, _)| format)).build();
+            let caps = gst_video::VideoCapsBuilder::new().format_list(formats()).build();
             [("sink", gst::PadDirection::Sink), ("src", gst::PadDirection::Src)]
                 .map(|(name, direction)| gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps))
                 .map(|template| template.expect("both are named once and have caps"))

@@ -9,9 +9,10 @@ use gst::prelude::*;
 
 use super::imp::State;
 use super::{ColorFormat, Colormap, Method, Preprocess, ResizeMode};
+use crate::engine::data_folder;
 use crate::error::{Error, Result};
 use crate::explain::Options;
-use crate::prep::Overrides;
+use crate::prep::{Overrides, parse_numbers, parse_size};
 use crate::render::Style;
 use crate::worker::Stopper;
 
@@ -131,7 +132,7 @@ impl Settings {
         if let Some(path) = set(&self.model) {
             return Ok(path.into());
         }
-        let path = glib::user_data_dir().join("gradcam").join("efficientnet-lite0.onnx");
+        let path = data_folder().unwrap_or_default().join("efficientnet-lite0.onnx");
         if path.exists() { Ok(path) } else { Err(Error::NoModel { path }) }
     }
 
@@ -170,23 +171,19 @@ fn set(text: &Option<String>) -> Option<&str> {
 }
 
 fn numbers(name: &'static str, text: &str) -> Result<Vec<f32>> {
-    let numbers: Option<Vec<f32>> =
-        text.split(',').map(|n| n.trim().parse().ok().filter(|n: &f32| n.is_finite())).collect();
-    numbers.ok_or_else(|| Error::Setting {
+    let finite = |list: Vec<f32>| match list.iter().find(|n| !n.is_finite()) {
+        Some(n) => Err(format!("{n} is not a finite number")),
+        None => Ok(list),
+    };
+    parse_numbers(text).and_then(finite).map_err(|why| Error::Setting {
         name,
         value: text.into(),
-        why: "expected one number a channel, as in \"0.485,0.456,0.406\"".into(),
+        why: format!("{why}; expected one number a channel, as in \"0.485,0.456,0.406\""),
     })
 }
 
 fn size(text: &str) -> Result<(usize, usize)> {
-    let side = |text: &str| text.trim().parse().ok().filter(|&n: &usize| n > 0);
-    let sides = text.split_once(['x', 'X']).and_then(|(width, height)| Some((side(width)?, side(height)?)));
-    sides.ok_or_else(|| Error::Setting {
-        name: "input-size",
-        value: text.into(),
-        why: "expected width x height in pixels, as in \"224x224\"".into(),
-    })
+    parse_size(text).map_err(|why| Error::Setting { name: "input-size", value: text.into(), why })
 }
 
 #[cfg(test)]

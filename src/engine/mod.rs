@@ -4,7 +4,6 @@ mod find;
 mod runtime;
 mod value;
 
-use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -14,7 +13,7 @@ use ndarray::{ArrayD, ArrayViewD};
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{RunOptions, Session};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, panic_text};
 pub use find::data_folder;
 
 /// More threads than this is a slip of the hand; the runtime would try to start them.
@@ -217,9 +216,4 @@ fn guarded<T>(call: impl FnOnce() -> ort::Result<T>) -> Result<T, String> {
         Ok(result) => result.map_err(|error| error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")),
         Err(panic) => Err(format!("ONNX Runtime's binding panicked: {}", panic_text(&*panic))),
     }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }

@@ -9,8 +9,8 @@ use ort::LoadDynamicError;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 
-use super::{find, panic_text};
-use crate::error::{Error, Result};
+use super::find;
+use crate::error::{Error, Result, panic_text};
 
 /// What the process runs on.
 #[derive(Debug, Clone)]

@@ -28,9 +28,10 @@ pub(super) fn run(explainer: &mut Explainer, facts: &Facts, request: &Request) -
     let mut noise = Noise(0x9E37_79B9_7F4A_7C15);
     let input = noise.array(&explainer.shape, 1.0)?;
     let outputs = unchanged(explainer, &input)?;
-    let gradient = match request.method {
-        cam::Method::GradCam => gradient(explainer, facts, request, &input, &mut noise)?,
-        cam::Method::Cam => "no gradient is used".into(),
+    let gradient = if request.method.uses_gradient() {
+        gradient(explainer, facts, request, &input, &mut noise)?
+    } else {
+        "no gradient is used".into()
     };
     Ok(format!("outputs {outputs}; {gradient}"))
 }

@@ -11,8 +11,10 @@ use fit::Fit;
 mod fit;
 mod sidecar;
 pub mod spec;
+mod text;
 
 pub use spec::{ColorFormat, Layout, Overrides, Preprocess, ResizeMode, Spec};
+pub use text::{parse_numbers, parse_size};
 
 /// Grey that letterboxing puts around the picture, on the 0..255 scale, before normalisation: as the detectors that
 /// made letterboxing common were trained (114 of 255).

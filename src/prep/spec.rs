@@ -5,6 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use super::sidecar::Sidecar;
+use super::text::{join, parse_numbers};
 use crate::error::{Error, Result};
 
 /// Gives an enum the names that the element's property, the command line and model metadata use.
@@ -313,7 +314,7 @@ impl<'a> Source<'a> {
     /// A list of numbers: under its own name, else from the pairs of `ranges`.
     fn numbers(&self, which: Which, channels: usize) -> Result<Option<Vec<f32>>> {
         if let Some(text) = self.get(which.key()) {
-            let list = numbers(text, ',').and_then(|list| which.checked(&list, channels));
+            let list = parse_numbers(text).and_then(|list| which.checked(&list, channels));
             return list.map(Some).map_err(|why| self.refuse(which.key(), text, &why));
         }
         let Some(text) = self.get("ranges") else { return Ok(None) };
@@ -326,7 +327,7 @@ impl<'a> Source<'a> {
 fn from_ranges(text: &str) -> Result<[Vec<f32>; 2], String> {
     let mut both = [Vec::new(), Vec::new()];
     for pair in text.split(';').filter(|pair| !pair.trim().is_empty()) {
-        match numbers(pair, ',')?[..] {
+        match parse_numbers(pair)?[..] {
             [min, max] if min < max => {
                 both[0].push((0.0 - min) / (max - min)); // 0 - 0 has no sign to print
                 both[1].push(1.0 / (max - min));
@@ -335,11 +336,6 @@ fn from_ranges(text: &str) -> Result<[Vec<f32>; 2], String> {
         }
     }
     Ok(both)
-}
-
-fn numbers(text: &str, separator: char) -> Result<Vec<f32>, String> {
-    let number = |word: &str| word.trim().parse().map_err(|_| format!("{:?} is not a number", word.trim()));
-    text.split(separator).map(number).collect()
 }
 
 /// The first source that has an answer, with its name.
@@ -359,8 +355,4 @@ fn in_order([r, g, b]: [f32; 3], format: ColorFormat) -> Vec<f32> {
         ColorFormat::Bgr => vec![b, g, r],
         ColorFormat::Gray => vec![(r + g + b) / 3.0],
     }
-}
-
-fn join(list: &[f32]) -> String {
-    list.iter().map(f32::to_string).collect::<Vec<_>>().join(",")
 }

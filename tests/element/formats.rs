@@ -9,7 +9,7 @@ use gst_video::{
 };
 
 use crate::models;
-use crate::rig::{ALPHA, FORMATS, PADDING, Rig, bytes, fill, fill_halves, halves, info, sides};
+use crate::rig::{ALPHA, PADDING, Rig, bytes, fill, fill_halves, formats, halves, info, sides};
 
 /// The map of "bright" over a picture that is light on the left: light there, black on the other side.
 fn assert_left((left, right): (f32, f32), of: &VideoInfo) {
@@ -54,7 +54,7 @@ fn a04_unsupported_caps_are_refused_and_the_earlier_ones_go_on() {
 #[test]
 fn a06_every_format_at_odd_sizes() {
     let mut rig = Rig::new(info(VideoFormat::Rgb, 64, 48), &BRIGHT);
-    for format in FORMATS {
+    for format in formats() {
         for (width, height) in [(1, 1), (3, 3), (2, 1), (1, 7), (17, 13), (319, 241)] {
             assert!(rig.caps(&info(format, width, height)), "{format:?} {width}x{height}");
             let of = rig.info.clone();
@@ -105,7 +105,7 @@ fn padded(of: &VideoInfo, left: u8, right: u8) -> gst::Buffer {
 
 #[test]
 fn a07_strides_and_offsets_of_the_video_meta() {
-    for format in FORMATS {
+    for format in formats() {
         let of = info(format, 17, 13);
         let mut rig = Rig::new(of.clone(), &BRIGHT);
         let tight = rig.pass(halves(&of, 230, 0));

@@ -130,3 +130,40 @@ fn words_are_written_only_if_asked_for() {
         (changed.iter().map(|p| p % 320).max().unwrap(), changed.iter().map(|p| p / 320).max().unwrap());
     assert!(right < 240 && below < 40, "a line in the upper left corner, not up to {right}, {below}");
 }
+
+/// The library's tables and the element's enumerations go together: a row of the one needs a value of the other.
+#[test]
+fn every_row_of_the_librarys_tables_is_a_value_of_its_property() {
+    use gstgradcam::prep::{ColorFormat, Preprocess, ResizeMode};
+    let nicks = |property: &str| -> Vec<String> {
+        let found = own_properties().into_iter().find(|p| p.name() == property).unwrap();
+        let class = gst::glib::EnumClass::with_type(found.value_type()).unwrap();
+        class.values().iter().map(|value| value.nick().to_string()).collect()
+    };
+    let auto = || std::iter::once("auto");
+    let rows: [(&str, Vec<&str>); 5] = [
+        ("method", gstgradcam::Method::all().map(|m| m.name()).collect()),
+        ("preprocess", Preprocess::ALL.iter().map(|p| p.name()).collect()),
+        ("color-format", auto().chain(ColorFormat::ALL.iter().map(|c| c.name())).collect()),
+        ("resize-mode", auto().chain(ResizeMode::ALL.iter().map(|r| r.name())).collect()),
+        ("colormap", gstgradcam::render::Colormap::all().map(|c| c.name()).collect()),
+    ];
+    for (property, names) in rows {
+        assert_eq!(nicks(property), names, "{property}");
+    }
+}
+
+#[test]
+fn every_row_of_the_format_table_is_a_format_that_gstreamer_knows_and_the_pads_offer() {
+    rig::init();
+    let formats: Vec<VideoFormat> = rig::formats().collect();
+    assert!(!formats.contains(&VideoFormat::Unknown), "{formats:?}");
+    let factory = gst::ElementFactory::find("gradcam").unwrap();
+    for template in factory.static_pad_templates() {
+        for format in &formats {
+            let caps = gst_video::VideoCapsBuilder::new().format(*format).width(64).height(48).build();
+            assert!(template.caps().can_intersect(&caps), "{format:?} at {}", template.name_template());
+        }
+    }
+    assert_eq!(formats.len(), 9, "the README and this test name how many there are");
+}

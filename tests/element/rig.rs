@@ -10,17 +10,10 @@ use gst_video::{VideoFormat, VideoInfo, VideoMeta};
 use crate::models::{self, OnDisk};
 use crate::support;
 
-pub const FORMATS: [VideoFormat; 9] = [
-    VideoFormat::I420,
-    VideoFormat::Nv12,
-    VideoFormat::Yuy2,
-    VideoFormat::Rgb,
-    VideoFormat::Bgr,
-    VideoFormat::Rgbx,
-    VideoFormat::Bgrx,
-    VideoFormat::Rgba,
-    VideoFormat::Bgra,
-];
+/// What the element takes, as its own table has it.
+pub fn formats() -> impl Iterator<Item = VideoFormat> {
+    gstgradcam::frame::Format::all().map(|format| VideoFormat::from_string(format.name()))
+}
 
 /// What unused bytes hold: padding between rows and planes, the x of RGBx.
 pub const PADDING: u8 = 0xA5;

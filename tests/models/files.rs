@@ -126,3 +126,15 @@ fn a_sound_model_opens_from_a_relative_path() {
     Explainer::open(&relative, &options()).expect("it opens");
     drop(folder);
 }
+
+/// A process holds one ONNX Runtime: a second library is not taken, and the user is told.
+#[test]
+fn b40_a_library_that_comes_too_late_is_named() {
+    let before = open(&net::little()).info().warnings.clone();
+    assert!(before.iter().all(|text| !text.contains("runtime-library")), "{before:?}");
+    let late = Options { runtime_library: Some("/nowhere/libonnxruntime.so".into()), ..options() };
+    let warnings = open_with(&net::little(), &late).info().warnings.clone();
+    let [text] = warnings.as_slice() else { panic!("one warning, not {warnings:?}") };
+    println!("B40 too late: {text}");
+    assert!(text.contains("/nowhere/libonnxruntime.so") && text.contains("not used"), "{text}");
+}

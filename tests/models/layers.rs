@@ -181,3 +181,27 @@ fn b29_ranks_of_a_model_with_many_classes() {
     assert_eq!(maps(&mut explainer, &last).len(), 1);
     says("B29 rank", explainer.targets("-101").expect_err("too deep"), &["-101", "-1..=-100"]);
 }
+
+/// What looks like a pooled, linear head and is none: CAM's weights would leave out a branch, or weigh cells that count nothing.
+#[test]
+fn cam_refuses_a_head_that_only_looks_pooled_and_linear() {
+    let cam = Options { method: Method::Cam, ..options() };
+    let mut branches = net::body(17, &net::PICTURE);
+    net::linear(&mut branches, "flat", "one", net::CLASSES);
+    branches.add_node("Neg", "neg", &["flat"], &["turned"], &[]);
+    branches.add_node("Gemm", "fc2", &["turned", "fc.weight", "fc.bias"], &["two"], &[("transB", Attr::Int(1))]);
+    branches.add_node("Add", "both", &["one", "two"], &["logits"], &[]);
+    net::output(&mut branches, "logits");
+    refusal_with("cam two branches", &bytes(&branches), &cam, &["method=cam", "Add", "\"both\"", "method=gradcam"]);
+
+    // one window of 3x3 on a grid of 4x4: the last row and column do not count
+    let mut part = net::with_input(17, &net::PICTURE);
+    net::trunk(&mut part, "x");
+    let window = [net::ints("kernel_shape", &[3, 3]), net::ints("strides", &[3, 3])];
+    part.add_node("AveragePool", "part", &["features"], &["pooled"], &window);
+    part.add_node("Flatten", "flatten", &["pooled"], &["flat"], &[]);
+    net::linear(&mut part, "flat", "logits", net::CLASSES);
+    net::output(&mut part, "logits");
+    refusal_with("cam part of the grid", &bytes(&part), &cam, &["method=cam", "AveragePool", "\"part\""]);
+    open(&part); // gradcam knows which cells count
+}

@@ -85,12 +85,12 @@ struct Contest {
 impl Contest {
     fn open(args: &Args) -> Result<(Contest, Vec<usize>)> {
         let options = args.options.to_options();
-        let mut explainer = Explainer::open(&args.model, &options)?;
+        let explainer = Explainer::open(&args.model, &options)?;
         warn(explainer.info());
         let shape = explainer.input_shape().to_vec();
         let values = noise(&shape);
-        let plain_outputs: Vec<String> =
-            explainer.original_outputs(values.view())?.into_iter().map(|(name, _)| name).collect();
+        let plain = Model::load(&args.model)?;
+        let plain_outputs: Vec<String> = plain.outputs().into_iter().map(|output| output.name).collect();
         let explained = explainer.explained_model().to_vec();
         let metadata = Model::from_bytes(&explained)?.metadata();
         let named = |what: &str| -> Result<String> {
@@ -102,7 +102,7 @@ impl Contest {
             explained_outputs.push(named(what)?);
         }
         let contest = Contest {
-            plain: Model::load(&args.model)?.to_bytes()?,
+            plain: plain.to_bytes()?,
             target: named("target")?,
             input: explainer.info().input.clone(),
             layer: explainer.info().layer.clone(),
@@ -179,6 +179,7 @@ impl Drop for Stop {
 fn stages(args: &Args, threads: usize) -> Result<Vec<(&'static str, Duration)>> {
     let options = gstgradcam::Options { threads, self_check: false, ..args.options.to_options() };
     let mut explainer = Explainer::open(&args.model, &options)?;
+    let mut preparer = explainer.preparer();
     let targets = explainer.targets("")?;
     let shape = explainer.input_shape().to_vec();
     let mut input = ArrayD::<f32>::zeros(IxDyn(&shape));
@@ -195,7 +196,7 @@ fn stages(args: &Args, threads: usize) -> Result<Vec<(&'static str, Duration)>> 
         let frame = Frame::new(Format::Nv12, WIDTH, HEIGHT, color, planes)?;
         let buffer = input.as_slice_mut().expect("a fresh array lies in one piece");
         let start = Instant::now();
-        let region = explainer.prepare(&frame, buffer)?;
+        let region = preparer.prepare(&frame, buffer)?;
         let prepared = Instant::now();
         let explanation = explainer.explain_tensor(input.view(), &targets, region)?;
         let inferred = Instant::now();

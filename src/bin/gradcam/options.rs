@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use gstgradcam::prep::{ColorFormat, Overrides, Preprocess, ResizeMode};
+use gstgradcam::prep::{ColorFormat, Overrides, Preprocess, ResizeMode, parse_size};
 use gstgradcam::render::{Colormap, Style};
 use gstgradcam::{Method, Options};
 
@@ -22,7 +22,7 @@ fn choice<T: Copy + Send + Sync + 'static>(
 #[derive(Debug, Args)]
 pub struct ModelOptions {
     /// How activations and gradients become a map
-    #[arg(long, default_value = "gradcam", value_parser = choice(Method::ALL.map(|(method, _)| method), Method::name))]
+    #[arg(long, default_value = "gradcam", value_parser = choice(Method::all(), Method::name))]
     method: Method,
     /// Layer to explain: a tensor, node or module [default: the deepest with a spatial grid]
     #[arg(long, value_name = "NAME")]
@@ -45,8 +45,8 @@ pub struct ModelOptions {
     /// How a picture is fitted to the model's input [default: the model's word, else crop]
     #[arg(long, value_parser = choice(ResizeMode::ALL.iter().copied(), ResizeMode::name))]
     resize_mode: Option<ResizeMode>,
-    /// Input size of a model that leaves it open, e.g. 224 or 320x240
-    #[arg(long, value_name = "WxH", value_parser = size)]
+    /// Input size of a model that leaves it open, e.g. 320x240
+    #[arg(long, value_name = "WxH", value_parser = parse_size)]
     input_size: Option<(usize, usize)>,
     /// Class names: one a line, or JSON [default: the model's metadata, else a file beside the model]
     #[arg(long, value_name = "FILE")]
@@ -153,10 +153,4 @@ impl PaintOptions {
 fn opacity(text: &str) -> Result<f32, String> {
     let in_range = |alpha: &f32| (0.0..=1.0).contains(alpha);
     text.parse().ok().filter(in_range).ok_or_else(|| "give a number from 0 (clear) to 1 (opaque)".into())
-}
-
-fn size(text: &str) -> Result<(usize, usize), String> {
-    let number = |word: &str| word.trim().parse().ok().filter(|side: &usize| (1..=16384).contains(side));
-    let (width, height) = text.split_once(['x', 'X']).unwrap_or((text, text));
-    number(width).zip(number(height)).ok_or_else(|| "give WIDTHxHEIGHT or one number, each from 1 to 16384".into())
 }
