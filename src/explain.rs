@@ -1,162 +1,26 @@
 //! `Explainer`, the public heart: opens a model, probes it, lowers it, runs it.
 
 mod check;
+mod explanation;
+mod info;
+mod options;
 mod probe;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Instant;
 
-use ndarray::{Array1, Array2, ArrayD, ArrayViewD, Axis, Ix4};
+pub use explanation::{ClassMap, Explanation};
+pub use info::ModelInfo;
+use ndarray::{Array1, ArrayD, ArrayViewD, Axis, Ix4};
+pub use options::Options;
 
-use crate::cam::{self, Method, Names, Request, Target};
+use crate::cam::{self, Names, Target};
 use crate::engine::{Config, Engine, Input, Interrupter, Output};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Region};
 use crate::labels;
 use crate::onnx::Model;
-use crate::prep::{Overrides, Preparer, Spec};
-
-/// What can be asked of an [`Explainer`]; the fields are spelt as the element's properties are.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The method.
-    pub method: Method,
-    /// A tensor, node or module of the model; `None` = the deepest layer with a spatial grid.
-    pub target_layer: Option<String>,
-    /// The output that holds the class scores, where the model has several.
-    pub score_output: Option<String>,
-    /// Preprocessing that overrides the model's own word.
-    pub prep: Overrides,
-    /// `(width, height)` for models whose input size is dynamic.
-    pub input_size: Option<(usize, usize)>,
-    /// Class names, one a line (or JSON); `None` = the model's metadata, else a file beside the model.
-    pub labels_file: Option<PathBuf>,
-    /// ONNX Runtime's shared library.
-    pub runtime_library: Option<PathBuf>,
-    /// Threads within an operator; 0 = the runtime's choice.
-    pub threads: usize,
-    /// Compare outputs with the original and gradients with finite differences at load.
-    pub self_check: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            method: Method::GradCam,
-            target_layer: None,
-            score_output: None,
-            prep: Overrides::default(),
-            input_size: None,
-            labels_file: None,
-            runtime_library: None,
-            threads: 0,
-            self_check: true,
-        }
-    }
-}
-
-impl Options {
-    fn engine(&self) -> Config {
-        Config { library: self.runtime_library.clone(), threads: self.threads, ..Config::default() }
-    }
-
-    fn request(&self) -> Request<'_> {
-        Request {
-            method: self.method,
-            target_layer: self.target_layer.as_deref(),
-            score_output: self.score_output.as_deref(),
-            with_gradient: false,
-        }
-    }
-}
-
-/// What was resolved when the model was opened.
-#[derive(Debug, Clone)]
-pub struct ModelInfo {
-    /// Input tensor's name.
-    pub input: String,
-    /// Preprocessing.
-    pub spec: Spec,
-    /// Tensor that holds the logits.
-    pub score: String,
-    /// What makes probabilities of them: "softmax" or "sigmoid".
-    pub activation: &'static str,
-    /// Number of classes.
-    pub classes: usize,
-    /// Target layer: tensor name.
-    pub layer: String,
-    /// Its shape, [N, C, h, w].
-    pub layer_shape: Vec<usize>,
-    /// Other layers that could be explained, deepest first.
-    pub runner_ups: Vec<String>,
-    /// Operators between layer and score: `(operator, count, has a rule)`.
-    pub operators: Vec<(String, usize, bool)>,
-    /// Class names; empty if none were found.
-    pub labels: Arc<[String]>,
-    /// Things the user should know (too few labels, ...), a sentence each.
-    pub warnings: Vec<String>,
-    /// Self-check in one line, if it was made.
-    pub self_check: Option<String>,
-}
-
-impl ModelInfo {
-    /// What the text of `target-class` asks for: "" = best class; else a comma list of indices and label names;
-    /// -1 = best, -2 = second best, ...
-    ///
-    /// # Errors
-    /// [`Error::Target`] with the range.
-    pub fn targets(&self, text: &str) -> Result<Vec<Target>> {
-        labels::parse_targets(text, &self.labels, self.classes)
-    }
-}
-
-/// One class, explained.
-#[derive(Debug, Clone)]
-pub struct ClassMap {
-    /// Class index.
-    pub class: usize,
-    /// Its name ("class 17" where none is known).
-    pub label: String,
-    /// Its probability.
-    pub score: f32,
-    /// The raw map, [h, w], after the method's ReLU, before any scaling. All finite.
-    pub map: Array2<f32>,
-}
-
-/// One frame, explained.
-#[derive(Debug, Clone)]
-pub struct Explanation {
-    /// One for each target, in the order asked.
-    pub maps: Vec<ClassMap>,
-    /// The part of the frame that the map covers.
-    pub region: Region,
-    /// Time of the run itself.
-    pub took: Duration,
-}
-
-impl ClassMap {
-    /// What is written on a frame, the first of the label's synonyms and its probability: "Egyptian cat 38 %".
-    pub fn caption(&self) -> String {
-        let name = self.label.split(',').next().unwrap_or_default().trim_end();
-        format!("{name} {:.0} %", self.score * 100.0)
-    }
-}
-
-impl Explanation {
-    /// What is painted on a frame: the largest value of all maps at each place, each map scaled by its own maximum, so
-    /// that no class drowns another. All zero where no map has a value above zero.
-    pub fn heat(&self) -> Array2<f32> {
-        let mut heat = Array2::zeros(self.maps.first().map_or((0, 0), |first| first.map.dim()));
-        for one in &self.maps {
-            let top = one.map.fold(0.0_f32, |top, &value| top.max(value));
-            if top > 0.0 {
-                heat.zip_mut_with(&one.map, |heat: &mut f32, &value| *heat = heat.max(value / top));
-            }
-        }
-        heat
-    }
-}
+use crate::prep::{Preparer, Spec};
 
 /// A model, opened and explained. `Send`.
 #[derive(Debug)]
@@ -379,28 +243,4 @@ fn floats(engine: &mut Engine, inputs: &[(&str, Input)], names: &[String]) -> Re
 
 fn shape_error(e: ndarray::ShapeError) -> Error {
     Error::Inference { why: format!("an array has another shape than expected: {e}") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use ndarray::array;
-
-    fn seen(label: &str, map: Array2<f32>) -> ClassMap {
-        ClassMap { class: 3, label: label.into(), score: 0.384, map }
-    }
-
-    #[test]
-    fn captions_are_one_name_and_a_whole_percentage() {
-        assert_eq!(seen("Egyptian cat", array![[1.0]]).caption(), "Egyptian cat 38 %");
-        assert_eq!(seen("robin, American robin", array![[1.0]]).caption(), "robin 38 %");
-    }
-
-    #[test]
-    fn a_weak_class_shows_beside_a_strong_one_and_an_empty_map_hides_none() {
-        let maps = [array![[1000.0, 0.0]], array![[0.0, 1e-6]], array![[0.0, 0.0]]].map(|map| seen("x", map)).into();
-        let region = Region { x: 0.0, y: 0.0, width: 1.0, height: 1.0 };
-        let seen = Explanation { maps, region, took: Duration::ZERO };
-        assert_eq!(seen.heat(), array![[1.0, 1.0]]);
-    }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
-use crate::onnx::{DType, Facts, Graph, Model};
+use crate::onnx::{DType, Emit, Facts, Graph, Model, Val};
 
 /// What makes probabilities of the logits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,16 @@ pub struct Head {
 }
 
 impl Head {
+    /// [N, C]: each class's score, by which classes are ranked.
+    pub(super) fn scores<'g>(&self, emit: &'g Emit<'g>) -> Val<'g> {
+        emit.tensor(&self.logits, true).reshape(&[self.shape[0], self.classes])
+    }
+
+    /// The gradient of the score of `class` [N, 1] with respect to the logits: 1 at the class, else 0.
+    pub(super) fn seed<'g>(&self, emit: &'g Emit<'g>, class: Val<'g>) -> Val<'g> {
+        emit.one_hot(class, &self.shape)
+    }
+
     /// Walks back from the output asked for, or from the only one that looks like class scores.
     ///
     /// # Errors

@@ -2,18 +2,21 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::grid::Grid;
 use super::head::Head;
 use crate::autodiff;
 use crate::error::{Error, Result};
 use crate::onnx::{DType, Facts, Graph};
 
-/// A layer whose activations are explained, [N, C, h, w].
+/// A layer whose activations are explained.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layer {
     /// Tensor name.
     pub tensor: String,
     /// Measured shape.
     pub shape: Vec<usize>,
+    /// How its axes lie over the picture.
+    pub grid: Grid,
 }
 
 /// Layers that the automatic choice would take, deepest first.
@@ -22,7 +25,9 @@ pub fn usable(graph: &Graph, facts: &Facts, input: &str, head: &Head) -> Vec<Lay
     let mut found: Vec<Layer> = bottlenecks(graph, input, &head.logits)
         .into_iter()
         .filter(|name| grids.contains(*name))
-        .filter_map(|name| Some(Layer { tensor: name.into(), shape: facts.shape(name)?.to_vec() }))
+        .filter_map(|name| {
+            Some(Layer { tensor: name.into(), shape: facts.shape(name)?.to_vec(), grid: Grid::ChannelsFirst })
+        })
         .collect();
     found.reverse();
     found
@@ -57,7 +62,7 @@ impl Layer {
         if autodiff::path(graph, tensor, &head.logits).is_empty() {
             return Err(refuse(asked, format!("has no influence on the score {:?}", head.logits)));
         }
-        Ok(Layer { tensor: tensor.into(), shape: fact.shape.clone() })
+        Ok(Layer { tensor: tensor.into(), shape: fact.shape.clone(), grid: Grid::ChannelsFirst })
     }
 }
 

@@ -75,19 +75,19 @@ pub fn lower(model: &Model, facts: &Facts, input: &str, request: &Request) -> Re
         gradient: emit.fresh("gradcam_gradient"),
     };
     let pictures = head.shape[0];
-    let logits = emit.tensor(&head.logits, true).reshape(&[pictures, head.classes]);
+    let logits = head.scores(&emit);
     let class = choose(&emit, logits, &names.target);
     let probability = probability(&emit, &head, logits, class);
-    let activations = emit.tensor(&layer.tensor, true);
+    let activations = layer.grid.pictures(emit.tensor(&layer.tensor, true));
     let column = emit.node_out("Reshape", &[class, emit.ints(&[-1, 1])], &[], &[(&[pictures, 1], true)])[0];
     let map = match request.method.recipe() {
         Recipe::Gradient(map) => {
-            let seed = emit.one_hot(column, &head.shape);
+            let seed = head.seed(&emit, column);
             let g = autodiff::gradient(&emit, &graph, &head.logits, seed, &layer.tensor)?;
             if request.with_gradient {
                 emit.publish(g.expand(&layer.shape), &names.gradient);
             }
-            map(activations, g)
+            map(activations, layer.grid.pictures(g))
         }
         Recipe::Classifier => method::weighted(activations, classifier::row(&emit, &graph, &head, &layer, column)?),
     };
@@ -100,9 +100,10 @@ pub fn lower(model: &Model, facts: &Facts, input: &str, request: &Request) -> Re
     explained.apply(patch);
     explained.add_input(&names.target, DType::I64, &[None]);
     let n = Some(pictures);
+    let [_, _, h, w] = layer.grid.shape(&layer.shape);
     explained.add_output(&names.class, Some(DType::I64), Some(&[n, None]));
     explained.add_output(&names.score, Some(DType::F32), Some(&[n, None]));
-    explained.add_output(&names.map, Some(DType::F32), Some(&[n, None, Some(layer.shape[2]), Some(layer.shape[3])]));
+    explained.add_output(&names.map, Some(DType::F32), Some(&[n, None, Some(h), Some(w)]));
     if request.with_gradient {
         explained.add_output(&names.gradient, None, None);
     }

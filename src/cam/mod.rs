@@ -1,11 +1,13 @@
 //! What is explained and how: the score, the target layer, the method; [`lower`] writes it all into the graph.
 
 mod classifier;
+mod grid;
 mod head;
 mod layer;
 mod lower;
 mod method;
 
+pub use grid::Grid;
 pub use head::{Activation, Head};
 pub use layer::{Layer, usable};
 pub use lower::{Lowered, Names, Request, lower};

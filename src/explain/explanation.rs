@@ -1,0 +1,78 @@
+//! What comes out for a frame: a map for each class explained.
+
+use std::time::Duration;
+
+use ndarray::Array2;
+
+use crate::frame::Region;
+
+/// One class, explained.
+#[derive(Debug, Clone)]
+pub struct ClassMap {
+    /// Class index.
+    pub class: usize,
+    /// Its name ("class 17" where none is known).
+    pub label: String,
+    /// Its probability.
+    pub score: f32,
+    /// The raw map, [h, w], after the method's ReLU, before any scaling. All finite.
+    pub map: Array2<f32>,
+}
+
+/// One frame, explained.
+#[derive(Debug, Clone)]
+pub struct Explanation {
+    /// One for each target, in the order asked.
+    pub maps: Vec<ClassMap>,
+    /// The part of the frame that the map covers.
+    pub region: Region,
+    /// Time of the run itself.
+    pub took: Duration,
+}
+
+impl ClassMap {
+    /// What is written on a frame, the first of the label's synonyms and its probability: "Egyptian cat 38 %".
+    pub fn caption(&self) -> String {
+        let name = self.label.split(',').next().unwrap_or_default().trim_end();
+        format!("{name} {:.0} %", self.score * 100.0)
+    }
+}
+
+impl Explanation {
+    /// What is painted on a frame: the largest value of all maps at each place, each map scaled by its own maximum, so
+    /// that no class drowns another. All zero where no map has a value above zero.
+    pub fn heat(&self) -> Array2<f32> {
+        let mut heat = Array2::zeros(self.maps.first().map_or((0, 0), |first| first.map.dim()));
+        for one in &self.maps {
+            let top = one.map.fold(0.0_f32, |top, &value| top.max(value));
+            if top > 0.0 {
+                heat.zip_mut_with(&one.map, |heat: &mut f32, &value| *heat = heat.max(value / top));
+            }
+        }
+        heat
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    fn seen(label: &str, map: Array2<f32>) -> ClassMap {
+        ClassMap { class: 3, label: label.into(), score: 0.384, map }
+    }
+
+    #[test]
+    fn captions_are_one_name_and_a_whole_percentage() {
+        assert_eq!(seen("Egyptian cat", array![[1.0]]).caption(), "Egyptian cat 38 %");
+        assert_eq!(seen("robin, American robin", array![[1.0]]).caption(), "robin 38 %");
+    }
+
+    #[test]
+    fn a_weak_class_shows_beside_a_strong_one_and_an_empty_map_hides_none() {
+        let maps = [array![[1000.0, 0.0]], array![[0.0, 1e-6]], array![[0.0, 0.0]]].map(|map| seen("x", map)).into();
+        let region = Region { x: 0.0, y: 0.0, width: 1.0, height: 1.0 };
+        let seen = Explanation { maps, region, took: Duration::ZERO };
+        assert_eq!(seen.heat(), array![[1.0, 1.0]]);
+    }
+}

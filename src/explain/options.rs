@@ -1,0 +1,61 @@
+//! What can be asked of an explainer.
+
+use std::path::PathBuf;
+
+use crate::cam::{Method, Request};
+use crate::engine::Config;
+use crate::prep::Overrides;
+
+/// What can be asked of an [`Explainer`](super::Explainer); the fields are spelt as the element's properties are.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The method.
+    pub method: Method,
+    /// A tensor, node or module of the model; `None` = the deepest layer with a spatial grid.
+    pub target_layer: Option<String>,
+    /// The output that holds the class scores, where the model has several.
+    pub score_output: Option<String>,
+    /// Preprocessing that overrides the model's own word.
+    pub prep: Overrides,
+    /// `(width, height)` for models whose input size is dynamic.
+    pub input_size: Option<(usize, usize)>,
+    /// Class names, one a line (or JSON); `None` = the model's metadata, else a file beside the model.
+    pub labels_file: Option<PathBuf>,
+    /// ONNX Runtime's shared library.
+    pub runtime_library: Option<PathBuf>,
+    /// Threads within an operator; 0 = the runtime's choice.
+    pub threads: usize,
+    /// Compare outputs with the original and gradients with finite differences at load.
+    pub self_check: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            method: Method::GradCam,
+            target_layer: None,
+            score_output: None,
+            prep: Overrides::default(),
+            input_size: None,
+            labels_file: None,
+            runtime_library: None,
+            threads: 0,
+            self_check: true,
+        }
+    }
+}
+
+impl Options {
+    pub(super) fn engine(&self) -> Config {
+        Config { library: self.runtime_library.clone(), threads: self.threads, ..Config::default() }
+    }
+
+    pub(super) fn request(&self) -> Request<'_> {
+        Request {
+            method: self.method,
+            target_layer: self.target_layer.as_deref(),
+            score_output: self.score_output.as_deref(),
+            with_gradient: false,
+        }
+    }
+}
