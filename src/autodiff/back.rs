@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::rules::{self, Rule};
 use crate::error::{Error, Result};
-use crate::onnx::{Attr, Emit, Node, Tensor, Val};
+use crate::onnx::{DType, Emit, Node, Tensor, Val};
 
 /// One node on the way back. `x` are its inputs, `y` its outputs, `g` the gradient of `y`.
 #[derive(Debug)]
@@ -54,11 +54,11 @@ impl<'g> Back<'g> {
         self.active.get(i).copied().unwrap_or(false)
     }
 
-    /// Forward value of input `i`. On the path, axis 0 is the batch; off it, it is our own copy of a constant: OpenVINO
-    /// computes garbage where one weight serves forward and backward.
+    /// Forward value of input `i`; of a constant our own copy: OpenVINO computes garbage where one weight serves forward and
+    /// backward.
     pub fn x(&self, i: usize) -> Val<'g> {
         match self.node.input(i) {
-            Some(name) if self.needs(i) => self.emit.tensor(name, true),
+            Some(name) if self.needs(i) => self.emit.tensor(name),
             Some(name) => self.side(name),
             None => {
                 self.emit.fail(format!("input {i} is missing"));
@@ -71,25 +71,21 @@ impl<'g> Back<'g> {
     fn side(&self, name: &str) -> Val<'g> {
         match self.value_of(name) {
             Some(tensor) => self.emit.constant(&tensor),
-            None => self.emit.tensor(name, self.emit.facts().shape(name).is_some_and(|s| s.len() == self.rank())),
+            None => self.emit.tensor(name),
         }
-    }
-
-    fn rank(&self) -> usize {
-        self.y_shape(0).len()
     }
 
     /// Forward value of output `i`.
     pub fn y(&self, i: usize) -> Val<'g> {
         match self.node.outputs().get(i) {
-            Some(name) => self.emit.tensor(name, true),
+            Some(name) => self.emit.tensor(name),
             None => self.x(0),
         }
     }
 
     /// Gradient of output 0. Axes along which it is constant may still be 1.
     pub fn g(&self) -> Val<'g> {
-        self.g_at(0).unwrap_or_else(|| self.emit.floats(&vec![1; self.rank()], vec![0.0]))
+        self.g_at(0).unwrap_or_else(|| self.emit.floats(&vec![1; self.y_shape(0).len()], vec![0.0]))
     }
 
     /// Gradient of output `i`; `None` if nothing on the path reads it.
@@ -127,26 +123,19 @@ impl<'g> Back<'g> {
         self.emit.weight(name)
     }
 
-    /// The model's own tensor behind constant input `i`. To be read by a Gather only: see [`Back::x`].
+    /// The model's own tensor behind constant input `i`, if it is float32. To be read by a Gather only: see [`Back::x`].
     pub fn own(&self, i: usize) -> Option<Val<'g>> {
         let name = self.node.input(i).filter(|_| !self.needs(i))?;
-        Some(self.emit.named(name, &self.shape(i), false))
+        let fact = self.emit.facts().get(name).filter(|fact| fact.dtype == DType::F32)?;
+        Some(self.emit.named(name, &fact.shape))
     }
 
-    /// While the gradient is a seed that was not written: the row of `weight` [classes, ..] at the seed's class, [K, ..].
-    /// That is one row read instead of a product with the whole weight.
-    pub fn seed_row(&self, weight: Val<'g>) -> Option<Val<'g>> {
-        let (g, rows) = (self.g(), weight.shape());
-        let class = g.seed_class()?;
-        let shape = g.shape();
-        let [pictures, classes, rest @ ..] = shape.as_slice() else { return None };
-        let (pictures, classes) = (*pictures, *classes);
-        if rows.first() != Some(&classes) || rest.iter().any(|&d| d != 1) {
-            return None;
-        }
-        let row = [&[pictures, 1], &rows[1..]].concat();
-        let row = self.emit.node("Gather", &[weight, class], &[("axis", Attr::Int(0))], &row);
-        Some(row.reshape(&[&[pictures], &rows[1..]].concat()))
+    /// While the gradient is a seed that was not written, its classes along `axis`: the row of `weight` [classes, rest..] at
+    /// the seed's class, [N, rest..]. That is one row read instead of a product with the whole weight.
+    pub fn seed_row(&self, weight: Val<'g>, axis: usize) -> Option<Val<'g>> {
+        let g = self.g();
+        let class = g.seed_class(axis).filter(|_| weight.shape().first() == g.shape().get(axis))?;
+        Some(weight.at_class(class))
     }
 
     /// The value of input `i`, which must not depend on the picture.
@@ -180,14 +169,16 @@ impl<'g> Back<'g> {
     /// repeated. Where `g` itself is still unexpanded, the sum is a product.
     pub fn unbroadcast(&self, g: Val<'g>, i: usize) -> Val<'g> {
         let (out, input) = (self.y_shape(0), self.shape(i));
-        if input.len() != out.len() || input.first() != out.first() {
-            self.emit.fail(format!("input {i} of shape {input:?} is repeated over the batch"));
+        let Some(extra) = out.len().checked_sub(input.len()).filter(|_| g.shape().len() == out.len()) else {
+            self.emit.fail(format!("a gradient of shape {:?} for input {i} of shape {input:?}", g.shape()));
             return g;
-        }
+        };
         let shape = g.shape();
-        let repeated: Vec<usize> = (1..out.len()).filter(|&a| input[a] == 1 && out[a] > 1).collect();
+        let repeated: Vec<usize> =
+            (0..out.len()).filter(|&a| out[a] > 1 && a.checked_sub(extra).is_none_or(|a| input[a] == 1)).collect();
         let copies: usize = repeated.iter().filter(|&&a| shape[a] == 1).map(|&a| out[a]).product();
         let sum = g.sum(&repeated);
+        let sum = sum.reshape(&sum.shape()[extra..]);
         if copies > 1 { sum * copies as f32 } else { sum }
     }
 }

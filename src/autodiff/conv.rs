@@ -16,7 +16,7 @@ pub(super) fn conv<'g>(b: &Back<'g>) -> Result<Vec<Option<Val<'g>>>> {
     let group = b.node.int("group", 1).max(1) as usize;
     let pointwise = group == 1 && axes.iter().all(Axis::is_point);
     if pointwise && x[2..].iter().all(|&d| d == 1) {
-        let row = b.own(1).and_then(|w| b.seed_row(w)); // [K, C, 1..]
+        let row = b.own(1).and_then(|w| b.seed_row(w, 1)); // [N, C, 1..]
         if row.is_some() {
             return Ok(vec![row]);
         }
@@ -40,7 +40,7 @@ pub(super) fn conv<'g>(b: &Back<'g>) -> Result<Vec<Option<Val<'g>>>> {
         ("pads", pads(&reversed)),
     ];
     let shape: Vec<usize> = if pointwise { [&x[..2], &full[2..]].concat() } else { x };
-    Ok(vec![Some(b.emit().node("Conv", &[g, b.emit().constant(&flipped)], &attrs, &shape))])
+    Ok(vec![Some(b.emit().pictures("Conv", &[g, b.emit().constant(&flipped)], &attrs, &shape))])
 }
 
 /// `[M, C / group, kernel..]` to `[C, M / group, kernel reversed..]`.
@@ -78,5 +78,5 @@ pub(super) fn conv_transpose<'g>(b: &Back<'g>) -> Result<Vec<Option<Val<'g>>>> {
         ("dilations", column(&axes, |a| a.dilation)),
         ("pads", pads(&axes.iter().map(|a| (a.before, a.excess().0)).collect::<Vec<_>>())),
     ];
-    Ok(vec![Some(b.emit().node("Conv", &[b.g_full(), b.emit().constant(&weight)], &attrs, &x))])
+    Ok(vec![Some(b.emit().pictures("Conv", &[b.g_full(), b.emit().constant(&weight)], &attrs, &x))])
 }

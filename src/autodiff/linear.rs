@@ -15,7 +15,7 @@ pub(super) fn gemm<'g>(b: &Back<'g>) -> Result<Vec<Option<Val<'g>>>> {
     let scaled = |v: Val<'g>, by: f32| if by == 1.0 { v } else { v * by };
     let a = if b.needs(0) {
         let row = if b.node.int("transB", 0) != 0 {
-            let row = b.own(1).and_then(|weight| b.seed_row(weight));
+            let row = b.own(1).and_then(|weight| b.seed_row(weight, 1));
             row.unwrap_or_else(|| b.g_full().matmul(b.x(1)))
         } else {
             back_through(b, &b.weight(1)?)?
@@ -39,15 +39,11 @@ pub(super) fn matmul<'g>(b: &Back<'g>) -> Result<Vec<Option<Val<'g>>>> {
         perm.swap(rank - 2, rank - 1);
         perm
     };
-    let rank = b.y_shape(0).len();
     let a = match b.constant(1) {
         _ if !b.needs(0) => None,
         Some(weight) if right.len() == 2 => Some(back_through(b, &weight)?),
         _ => Some(b.unbroadcast(b.g_full().matmul(b.x(1).transpose(&last_two_swapped(right.len()))), 0)),
     };
-    if b.needs(1) && (right.len() != rank || rank < 3) {
-        return Err(b.refuse("its right side is computed from the picture and has no batch axis"));
-    }
     let right =
         b.needs(1).then(|| b.unbroadcast(b.x(0).transpose(&last_two_swapped(left.len())).matmul(b.g_full()), 1));
     Ok(vec![a, right])
@@ -59,5 +55,8 @@ fn back_through<'g>(b: &Back<'g>, weight: &Tensor) -> Result<Val<'g>> {
     let (inputs, outputs) = (weight.shape[0], weight.shape[1]);
     let transposed = (0..outputs).flat_map(|o| (0..inputs).map(move |i| data[i * outputs + o])).collect();
     let transposed = b.emit().floats(&[outputs, inputs], transposed);
-    Ok(b.seed_row(transposed).unwrap_or_else(|| b.g_full().matmul(transposed)))
+    let g = b.g();
+    let last = g.shape().len() - 1;
+    let shape = [&g.shape()[..last], &[inputs]].concat();
+    Ok(b.seed_row(transposed, last).map_or_else(|| b.g_full().matmul(transposed), |row| row.reshape(&shape)))
 }

@@ -37,7 +37,7 @@ pub(super) fn lrn<'g>(b: &Back<'g>) -> Grads<'g> {
             ("pads", Attr::Ints(vec![before as i64, 0, after as i64, 0])),
             ("count_include_pad", Attr::Int(1)),
         ];
-        b.emit().node("AveragePool", &[v.reshape(&pictures)], &attrs, &pictures).reshape(&shape)
+        b.emit().pictures("AveragePool", &[v.reshape(&pictures)], &attrs, &pictures).reshape(&shape)
     };
     let (x, y, g) = (b.x(0), b.y(0), b.g_full());
     let norm = mean(x * x, before, after) * alpha + bias;
@@ -49,9 +49,6 @@ pub(super) fn lrn<'g>(b: &Back<'g>) -> Grads<'g> {
 /// LayerNormalization over the axes from `axis` on.
 pub(super) fn layer_norm<'g>(b: &Back<'g>) -> Grads<'g> {
     let axis = b.axis("axis", -1);
-    if axis == 0 {
-        return Err(b.refuse("it normalises over the batch"));
-    }
     let axes: Vec<usize> = (axis..b.shape(0).len()).collect();
     let x = b.x(0);
     let centred = x - x.mean(&axes);
@@ -65,9 +62,6 @@ pub(super) fn layer_norm<'g>(b: &Back<'g>) -> Grads<'g> {
 fn softmax_axes(b: &Back) -> Result<Vec<usize>> {
     let flattens = b.emit().model().opset() < 13;
     let axis = b.axis("axis", if flattens { 1 } else { -1 });
-    if axis == 0 {
-        return Err(b.refuse("it runs over the batch"));
-    }
     Ok(if flattens { (axis..b.shape(0).len()).collect() } else { vec![axis] })
 }
 

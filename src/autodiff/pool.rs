@@ -120,7 +120,7 @@ pub(super) fn average_pool<'g>(b: &Back<'g>) -> Result<Vec<Option<Val<'g>>>> {
     let attrs =
         [("kernel_shape", column(&axes, |a| a.kernel)), ("pads", pads(&reversed)), ("count_include_pad", Attr::Int(1))];
     let g = if even && counts[0] == samples { b.g_full() } else { b.g_full() * shares(samples) };
-    Ok(vec![Some(b.emit().node("AveragePool", &[g], &attrs, &x))])
+    Ok(vec![Some(b.emit().pictures("AveragePool", &[g], &attrs, &x))])
 }
 
 /// What each window's sum is divided by, row-major.

@@ -20,9 +20,6 @@ fn kept<'g>(b: &Back<'g>) -> Result<(Vec<usize>, Val<'g>)> {
         [] => (0..rank).collect(),
         some => (0..rank).filter(|&a| some.iter().any(|&s| s.rem_euclid(rank as i64) as usize == a)).collect(),
     };
-    if axes.contains(&0) {
-        return Err(b.refuse("it runs over the batch"));
-    }
     let g = b.g();
     if b.node.int("keepdims", 1) != 0 {
         return Ok((axes, g));

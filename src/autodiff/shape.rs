@@ -2,7 +2,7 @@
 
 use super::back::Back;
 use crate::error::Result;
-use crate::onnx::{Attr, DType, Tensor, Val};
+use crate::onnx::{DType, Tensor, Val};
 
 type Grads<'g> = Result<Vec<Option<Val<'g>>>>;
 
@@ -76,14 +76,6 @@ fn inverse(perm: &[usize]) -> Vec<usize> {
     inverse
 }
 
-/// The axis of Concat, Split and Gather, which must not be the batch.
-fn axis(b: &Back, default: i64) -> Result<usize> {
-    match b.axis("axis", default) {
-        0 => Err(b.refuse("it works along the batch axis")),
-        axis => Ok(axis),
-    }
-}
-
 /// The stretch `start..end` of `g` along an axis; all of it is alike where `g` was not expanded.
 fn stretch(g: Val<'_>, axis: usize, start: usize, end: usize) -> Val<'_> {
     if g.shape()[axis] == 1 { g } else { g.slice(&[(axis, start, end, 1)]) }
@@ -105,7 +97,7 @@ fn embed(g: Val<'_>, axis: usize, before: usize, after: usize) -> Val<'_> {
 
 /// Concat: each input's stretch.
 pub(super) fn concat<'g>(b: &Back<'g>) -> Grads<'g> {
-    let axis = axis(b, 1)?;
+    let axis = b.axis("axis", 1);
     let (g, mut start) = (b.g(), 0);
     let mut part = |i: usize| {
         let from = start;
@@ -117,7 +109,7 @@ pub(super) fn concat<'g>(b: &Back<'g>) -> Grads<'g> {
 
 /// Split: side by side again; zeros for a part that nothing reads.
 pub(super) fn split<'g>(b: &Back<'g>) -> Grads<'g> {
-    let axis = axis(b, 0)?;
+    let axis = b.axis("axis", 0);
     let parts = b.node.outputs().len();
     let lengths: Vec<usize> = (0..parts).map(|i| b.y_shape(i).get(axis).copied().unwrap_or_default()).collect();
     let read: Option<Vec<Val>> = (0..parts).map(|i| b.g_at(i).map(|g| g.expand(&b.y_shape(i)))).collect();
@@ -158,8 +150,8 @@ pub(super) fn slice<'g>(b: &Back<'g>) -> Grads<'g> {
         if count == length {
             continue;
         }
-        if axis == 0 || count == 0 {
-            return Err(b.refuse("it takes pictures out of the batch, or nothing"));
+        if count == 0 {
+            return Err(b.refuse("it takes nothing"));
         }
         g = full_along(g, axis, count);
         if step > 1 {
@@ -198,9 +190,6 @@ pub(super) fn pad<'g>(b: &Back<'g>) -> Grads<'g> {
         if (before, after) == (0, 0) {
             continue;
         }
-        if axis == 0 {
-            return Err(b.refuse("it pads the batch"));
-        }
         // a negative pad cuts off, and what was cut off gets nothing
         let cut = |n: i64| n.min(0).unsigned_abs() as usize;
         let added = |n: i64| n.max(0) as usize;
@@ -217,7 +206,7 @@ pub(super) fn pad<'g>(b: &Back<'g>) -> Grads<'g> {
 
 /// Gather with constant indices: as a matrix of ones and zeros; a permutation by its inverse, one index by zeros around.
 pub(super) fn gather<'g>(b: &Back<'g>) -> Grads<'g> {
-    let (axis, x, y) = (axis(b, 0)?, b.shape(0), b.y_shape(0));
+    let (axis, x, y) = (b.axis("axis", 0), b.shape(0), b.y_shape(0));
     let indices = b.weight(1)?;
     let Some(places) = indices.as_i64() else { return Err(b.refuse("its indices are no integers")) };
     let length = x[axis];
@@ -230,10 +219,7 @@ pub(super) fn gather<'g>(b: &Back<'g>) -> Grads<'g> {
     let mut seen = vec![false; length];
     places.iter().for_each(|&p| seen[p] = true);
     if places.len() == length && seen.iter().all(|&s| s) {
-        let order: Vec<i64> = inverse(&places).into_iter().map(|p| p as i64).collect();
-        let shape = g.shape();
-        let attrs = [("axis", Attr::Int(axis as i64))];
-        return Ok(vec![Some(b.emit().node("Gather", &[g, b.emit().ints(&order)], &attrs, &shape))]);
+        return Ok(vec![Some(g.gather(axis, &inverse(&places)))]);
     }
     let mut ones = vec![0.0; places.len() * length];
     places.iter().enumerate().for_each(|(row, place)| ones[row * length + place] = 1.0);

@@ -110,5 +110,5 @@ pub(super) fn spread<'g>(g: Val<'g>, weight: &Tensor, axes: &[Axis], group: usiz
         ("output_padding", column(axes, |a| a.excess().1)),
     ];
     let emit = g.emit();
-    emit.node("ConvTranspose", &[g, emit.constant(weight)], &attrs, shape)
+    emit.pictures("ConvTranspose", &[g, emit.constant(weight)], &attrs, shape)
 }

@@ -3,14 +3,14 @@
 use super::head::Head;
 use super::layer::Layer;
 use crate::error::{Error, Result};
-use crate::onnx::{Attr, Emit, Graph, Node, Val};
+use crate::onnx::{Emit, Graph, Node, Val};
 
 /// Operators that keep the values and their order.
 const SHAPES: [&str; 6] = ["Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"];
 /// Operators that keep the grid too.
 const NOTHING: [&str; 2] = ["Identity", "Dropout"];
 
-/// [K, C]: the classifier's weights of each class in `class` ([K, 1], int64).
+/// [N, C]: the classifier's weights of each class in `class` ([N, 1], int64).
 ///
 /// # Errors
 /// [`Error::ModelUnusable`] where anything but pooling and one linear layer stands between layer and score.
@@ -43,17 +43,9 @@ pub(super) fn row<'g>(
     if !pooled.is_some_and(same) {
         return Err(refuse(describe(pool)));
     }
-    let n = head.shape[0];
     let matrix = emit.constant(&matrix);
-    let gather = |axis, shape: &[usize], batch| {
-        let flat = emit.node_out("Reshape", &[class, emit.ints(&[-1])], &[], &[(&[n], true)])[0];
-        emit.node_out("Gather", &[matrix, flat], &[("axis", Attr::Int(axis))], &[(shape, batch)])[0]
-    };
-    if rows_are_classes {
-        return Ok(gather(0, &[n, channels], true));
-    }
-    let columns = gather(1, &[channels, n], false);
-    Ok(emit.node_out("Transpose", &[columns], &[("perm", Attr::Ints(vec![1, 0]))], &[(&[n, channels], true)])[0])
+    let rows = if rows_are_classes { matrix } else { matrix.transpose(&[1, 0]) };
+    Ok(rows.reshape(&[head.classes, channels]).at_class(class))
 }
 
 /// The node that makes the logits, a bias added by a node of its own looked through, and its weight's name; else the node

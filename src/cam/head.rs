@@ -47,7 +47,7 @@ pub struct Head {
 impl Head {
     /// [N, C]: each class's score, by which classes are ranked.
     pub(super) fn scores<'g>(&self, emit: &'g Emit<'g>) -> Val<'g> {
-        emit.tensor(&self.logits, true).reshape(&[self.shape[0], self.classes])
+        emit.tensor(&self.logits).reshape(&[self.shape[0], self.classes])
     }
 
     /// The gradient of the score of `class` [N, 1] with respect to the logits: 1 at the class, else 0.

@@ -78,22 +78,22 @@ pub fn lower(model: &Model, facts: &Facts, input: &str, request: &Request) -> Re
     let logits = head.scores(&emit);
     let class = choose(&emit, logits, &names.target);
     let probability = probability(&emit, &head, logits, class);
-    let activations = layer.grid.pictures(emit.tensor(&layer.tensor, true));
-    let column = emit.node_out("Reshape", &[class, emit.ints(&[-1, 1])], &[], &[(&[pictures, 1], true)])[0];
+    let activations = layer.grid.pictures(emit.tensor(&layer.tensor));
+    let each = class.unstacked();
     let map = match request.method.recipe() {
         Recipe::Gradient(map) => {
-            let seed = head.seed(&emit, column);
+            let seed = head.seed(&emit, each);
             let g = autodiff::gradient(&emit, &graph, &head.logits, seed, &layer.tensor)?;
             if request.with_gradient {
-                emit.publish(g.expand(&layer.shape), &names.gradient);
+                emit.publish(g.expand(&layer.shape).single(), &names.gradient);
             }
             map(activations, layer.grid.pictures(g))
         }
-        Recipe::Classifier => method::weighted(activations, classifier::row(&emit, &graph, &head, &layer, column)?),
+        Recipe::Classifier => method::weighted(activations, classifier::row(&emit, &graph, &head, &layer, each)?),
     };
     emit.publish(class, &names.class);
     emit.publish(probability, &names.score);
-    emit.publish(map, &names.map);
+    emit.publish(map.stacked(each), &names.map);
     let patch = emit.finish()?;
 
     let mut explained = model.clone();
@@ -128,13 +128,13 @@ pub fn lower(model: &Model, facts: &Facts, input: &str, request: &Request) -> Re
 fn choose<'g>(emit: &'g Emit<'g>, logits: Val<'g>, target: &str) -> Val<'g> {
     let shape = logits.shape();
     let ranks = shape[1].min(Target::MAX_RANKS);
-    let target = emit.named(target, &[1], false);
+    let target = emit.named(target, &[1]);
     let zero = emit.ints(&[0]);
     let ranked = emit.node("Less", &[target, zero], &[], &[1]);
     let rank = emit.node("Where", &[ranked, emit.ints(&[-1]) - target, zero], &[], &[1]);
     let axis = ("axis", Attr::Int(1));
     let top = [shape[0], ranks];
-    let outputs: [(&[usize], bool); 2] = [(&top, true); 2];
+    let outputs: [&[usize]; 2] = [&top; 2];
     let best = if emit.model().opset() >= 10 {
         emit.node_out("TopK", &[logits, emit.ints(&[ranks as i64])], std::slice::from_ref(&axis), &outputs)[1]
     } else {
@@ -148,7 +148,7 @@ fn choose<'g>(emit: &'g Emit<'g>, logits: Val<'g>, target: &str) -> Val<'g> {
 fn probability<'g>(emit: &'g Emit<'g>, head: &Head, logits: Val<'g>, class: Val<'g>) -> Val<'g> {
     let axis = [("axis", Attr::Int(1))];
     let pictures = head.shape[0];
-    let own = head.probabilities.as_ref().map(|name| emit.tensor(name, true).reshape(&logits.shape()));
+    let own = head.probabilities.as_ref().map(|name| emit.tensor(name).reshape(&logits.shape()));
     let pick = |from: Val<'g>| {
         if pictures == 1 {
             let flat = emit.node("Reshape", &[class, emit.ints(&[-1])], &[], &[1]);

@@ -17,7 +17,7 @@ pub enum Method {
 /// What a method takes its map from.
 pub(super) enum Recipe {
     /// Activations [N, C, h, w] and the score's gradient of their rank, which may be 1 along axes where it is constant; gives the
-    /// map [N, K, h, w].
+    /// map [N, 1, h, w].
     Gradient(for<'g> fn(Val<'g>, Val<'g>) -> Val<'g>),
     /// The classifier's own weights.
     Classifier,
@@ -82,15 +82,14 @@ fn gradcam<'g>(a: Val<'g>, g: Val<'g>) -> Val<'g> {
     weighted(a, alpha.expand(&shape))
 }
 
-/// ReLU(sum over channels of weight times activation). `weights` is [N or K, C] with unit axes behind; one matrix product.
+/// ReLU(sum over channels of weight times activation), [N, 1, h, w]. `weights` is [N, C] with unit axes behind; one matrix
+/// product.
 pub(super) fn weighted<'g>(a: Val<'g>, weights: Val<'g>) -> Val<'g> {
     let emit = a.emit();
     let [n, c, h, w] = a.shape()[..] else {
         emit.fail(format!("activations of shape {:?} have no grid", a.shape()));
         return a;
     };
-    // with one picture the K classes' weights are its K rows; with several pictures each has one row
-    let rows = emit.node("Reshape", &[weights, emit.ints(&[n as i64, -1, c as i64])], &[], &[n, 1, c]);
-    let sum = rows.matmul(a.reshape(&[n, c, h * w])).unary("Relu");
-    emit.node("Reshape", &[sum, emit.ints(&[n as i64, -1, h as i64, w as i64])], &[], &[n, 1, h, w])
+    let sum = weights.reshape(&[n, 1, c]).matmul(a.reshape(&[n, c, h * w]));
+    sum.unary("Relu").reshape(&[n, 1, h, w])
 }

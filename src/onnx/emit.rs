@@ -4,10 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 
 use super::facts::Facts;
+use super::lead::Lead;
 use super::model::Model;
 use super::node::{Attr, make};
 use super::proto::{NodeProto, TensorProto};
-use super::tensor::{Data, Tensor};
+use super::tensor::{DType, Data, Tensor};
 use super::val::{Val, Value};
 use crate::error::{Error, Result};
 
@@ -105,7 +106,7 @@ impl<'m> Emit<'m> {
         name
     }
 
-    fn push(&self, value: Value) -> usize {
+    pub(super) fn push(&self, value: Value) -> usize {
         let mut values = self.values.borrow_mut();
         values.push(value);
         values.len() - 1
@@ -115,24 +116,26 @@ impl<'m> Emit<'m> {
         self.values.borrow()[id].clone()
     }
 
-    /// A forward tensor of the model, of the measured shape; `batch`: its axis 0 is the picture's.
-    pub fn tensor<'g>(&'g self, name: &str, batch: bool) -> Val<'g>
+    /// A forward tensor of the model, of the measured shape. Other floating-point types than float32 are cast to it.
+    pub fn tensor<'g>(&'g self, name: &str) -> Val<'g>
     where
         'm: 'g,
     {
-        let shape = self.facts.shape(name).map(<[usize]>::to_vec).unwrap_or_else(|| {
+        let Some(fact) = self.facts.get(name) else {
             self.fail(format!("the shape of {name:?} was not measured"));
-            Vec::new()
-        });
-        self.known_or(format!("tensor {name} {batch}"), || Value { name: name.into(), shape, batch, one_hot: None })
+            return self.floats(&[], vec![0.0]);
+        };
+        let own = self.named(name, &fact.shape);
+        if fact.dtype.is_float() && fact.dtype != DType::F32 { own.cast(DType::F32.0) } else { own }
     }
 
     /// A tensor that already has a name, of a shape given by the caller (graph inputs of our own).
-    pub fn named<'g>(&'g self, name: &str, shape: &[usize], batch: bool) -> Val<'g>
+    pub fn named<'g>(&'g self, name: &str, shape: &[usize]) -> Val<'g>
     where
         'm: 'g,
     {
-        self.val(self.push(Value { name: name.into(), shape: shape.to_vec(), batch, one_hot: None }))
+        let value = || Value { name: name.into(), shape: shape.to_vec(), lead: Lead::None, one_hot: None };
+        self.known_or(format!("tensor {name} {shape:?}"), value)
     }
 
     pub(super) fn val<'g>(&'g self, id: usize) -> Val<'g>
@@ -184,7 +187,7 @@ impl<'m> Emit<'m> {
             } else {
                 patch.nodes.push(make("Constant", &name, &[], &[&name], &[("value", Attr::Tensor(tensor.clone()))]));
             }
-            Value { name, shape: tensor.shape.clone(), batch: false, one_hot: None }
+            Value { name, shape: tensor.shape.clone(), lead: Lead::None, one_hot: None }
         })
     }
 
@@ -204,22 +207,13 @@ impl<'m> Emit<'m> {
         self.constant(&Tensor::i64s(data))
     }
 
-    /// A node of any operator with one output of the shape given. The batch is the inputs'.
-    pub fn node<'g>(&'g self, op: &str, inputs: &[Val<'g>], attrs: &[(&str, Attr)], shape: &[usize]) -> Val<'g>
-    where
-        'm: 'g,
-    {
-        let batch = inputs.iter().any(|v| v.is_batch());
-        self.node_out(op, inputs, attrs, &[(shape, batch)])[0]
-    }
-
-    /// A node of any operator; for each output its shape and whether axis 0 is the batch.
-    pub fn node_out<'g>(
+    /// A node as it is written; for each output its shape and where K lies in it.
+    pub(super) fn raw<'g>(
         &'g self,
         op: &str,
         inputs: &[Val<'g>],
         attrs: &[(&str, Attr)],
-        outputs: &[(&[usize], bool)],
+        outputs: &[(&[usize], Lead)],
     ) -> Vec<Val<'g>>
     where
         'm: 'g,
@@ -239,8 +233,8 @@ impl<'m> Emit<'m> {
             let ids: Vec<usize> = made
                 .into_iter()
                 .zip(outputs)
-                .map(|(name, (shape, batch))| {
-                    self.push(Value { name, shape: shape.to_vec(), batch: *batch, one_hot: None })
+                .map(|(name, (shape, lead))| {
+                    self.push(Value { name, shape: shape.to_vec(), lead: *lead, one_hot: None })
                 })
                 .collect();
             self.known.borrow_mut().insert(key, ids[0]);
@@ -255,13 +249,14 @@ impl<'m> Emit<'m> {
         self.patch.borrow_mut().nodes.push(make("Identity", name, &[&from], &[name], &[]));
     }
 
-    /// The seed of a backward pass: 1 at `class` ([K, 1], int64, batch), along axis 1 of `shape`. Written only when a rule
-    /// needs it as a tensor.
+    /// The seed of a backward pass: 1 at `class` ([N, 1], int64, for each class), else 0, in a shape of N pictures with the
+    /// classes along one axis. Written only when a rule needs it as a tensor.
     pub fn one_hot<'g>(&'g self, class: Val<'g>, shape: &[usize]) -> Val<'g>
     where
         'm: 'g,
     {
-        self.val(self.push(Value { name: String::new(), shape: shape.to_vec(), batch: true, one_hot: Some(class.id) }))
+        let lead = Lead::of(shape);
+        self.val(self.push(Value { name: String::new(), shape: shape.to_vec(), lead, one_hot: Some(class.id) }))
     }
 }
 

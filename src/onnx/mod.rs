@@ -7,6 +7,7 @@ mod emit;
 mod external;
 mod facts;
 mod graph;
+mod lead;
 mod model;
 mod node;
 #[rustfmt::skip]

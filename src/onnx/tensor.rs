@@ -51,6 +51,11 @@ impl DType {
         usize::try_from(self.0).ok().and_then(|i| Self::NAMES.get(i)).copied().unwrap_or("an unknown type")
     }
 
+    /// Whether it is a floating-point type that a Cast brings to float32.
+    pub fn is_float(self) -> bool {
+        matches!(self.0, 1 | 10 | 11 | 16)
+    }
+
     /// The type of that name; the undefined type if there is none.
     pub fn named(name: &str) -> DType {
         DType(Self::NAMES.iter().position(|n| *n == name).unwrap_or(0) as i32)

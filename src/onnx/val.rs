@@ -1,12 +1,12 @@
 //! Writing nodes by arithmetic: `g * y * (1.0 - y)` becomes Mul, Sub, Mul in the graph.
 //!
-//! Every value knows its shape, measured or derived. Axis 0 is the batch: N pictures, or K classes of one picture, which
-//! the graph learns only when it runs. So no emitted constant ever holds its length, and values of one picture meet
-//! gradients of K classes by broadcasting.
+//! Every value knows its shape, measured or derived: the shape for one class. Gradients of several classes carry them in a
+//! dimension that the shape does not show (see `lead.rs`).
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use super::emit::Emit;
+use super::lead::Lead;
 use super::node::Attr;
 use super::tensor::{Data, Tensor};
 
@@ -15,9 +15,8 @@ use super::tensor::{Data, Tensor};
 pub(super) struct Value {
     pub(super) name: String,
     pub(super) shape: Vec<usize>,
-    /// Axis 0 is the batch.
-    pub(super) batch: bool,
-    /// Not written yet: 1 where `class` [K, 1] points along the axis of length > 1, else 0.
+    pub(super) lead: Lead,
+    /// Not written yet: 1 where `class` [N, 1] points along the axis of the classes, else 0.
     pub(super) one_hot: Option<usize>,
 }
 
@@ -38,33 +37,32 @@ impl<'g> Val<'g> {
     pub fn name(self) -> String {
         let value = self.emit.value(self.id);
         let Some(class) = value.one_hot else { return value.name };
-        let classes: usize = value.shape.iter().product::<usize>() / value.shape.first().copied().unwrap_or(1).max(1);
         let class = self.emit.val(class);
+        let pictures = class.shape()[0];
+        let classes = value.shape.iter().product::<usize>() / pictures.max(1);
         let arange =
             self.emit.constant(&Tensor { shape: vec![1, classes], data: Data::I64((0..classes as i64).collect()) });
-        let equal = self.emit.node("Equal", &[class, arange], &[], &[value.shape[0], classes]);
-        let dense = equal.cast(1).reshape(&value.shape);
-        let name = dense.name();
+        let equal = self.emit.node("Equal", &[class, arange], &[], &[pictures, classes]);
+        let name = equal.cast(1).lay(&value.shape, value.lead).name();
         self.emit.values.borrow_mut()[self.id] = Value { name: name.clone(), one_hot: None, ..value };
         name
     }
 
-    /// For a seed not written yet: the class, [K, 1].
-    pub fn seed_class(self) -> Option<Val<'g>> {
-        self.emit.value(self.id).one_hot.map(|id| self.emit.val(id))
+    /// For a seed not written yet: the class, [N, 1], and whether the classes lie along `axis`.
+    pub fn seed_class(self, axis: usize) -> Option<Val<'g>> {
+        let value = self.emit.value(self.id);
+        let class = self.emit.val(value.one_hot?);
+        along(&value.shape, class.shape()[0])
+            .filter(|&a| a == axis || value.shape[a] == value.shape[axis])
+            .map(|_| class)
     }
 
-    /// Shape; axis 0 of a batch value is the number of pictures that was measured, whatever K is.
+    /// Shape, for one class.
     pub fn shape(self) -> Vec<usize> {
         self.emit.values.borrow()[self.id].shape.clone()
     }
 
-    /// Whether axis 0 is the batch.
-    pub fn is_batch(self) -> bool {
-        self.emit.values.borrow()[self.id].batch
-    }
-
-    fn binary(self, op: &str, other: Val<'g>) -> Val<'g> {
+    pub(super) fn binary(self, op: &str, other: Val<'g>) -> Val<'g> {
         let shape = self.emit.broadcast(&self.shape(), &other.shape());
         self.emit.node(op, &[self, other], &[], &shape)
     }
@@ -114,49 +112,61 @@ impl<'g> Val<'g> {
         self.binary("Equal", other).cast(1)
     }
 
-    /// The same values in another shape; axis 0 of a batch value stays what it is.
+    /// The same values in another shape.
     pub fn reshape(self, shape: &[usize]) -> Val<'g> {
         let now = self.shape();
         if now == shape {
             return self;
         }
-        let fits = now.iter().product::<usize>() == shape.iter().product::<usize>();
-        if !fits || (self.is_batch() && now.first() != shape.first()) {
-            self.emit.fail(format!("a reshape from {now:?} to {shape:?} moves the batch axis, which is not supported"));
+        if now.iter().product::<usize>() != shape.iter().product::<usize>() {
+            self.emit.fail(format!("a reshape from {now:?} to {shape:?}"));
             return self;
         }
-        // a seed stays unwritten while all its classes lie along axis 1
-        if let Some(class) = self.seed_class().filter(|_| shape.get(1) == now.get(1)) {
-            return self.emit.one_hot(class, shape);
+        if let Some(class) = self.emit.value(self.id).one_hot {
+            let class = self.emit.val(class);
+            // a seed stays unwritten while all its classes lie along one axis
+            if along(shape, class.shape()[0]).is_some() {
+                return self.emit.one_hot(class, shape);
+            }
         }
-        let mut dims: Vec<i64> = shape.iter().map(|&d| d as i64).collect();
-        if self.is_batch() {
-            dims[0] = -1;
-        }
-        self.emit.node("Reshape", &[self, self.emit.ints(&dims)], &[], shape)
+        self.lay(shape, if self.is_per_class() { Lead::of(shape) } else { Lead::None })
     }
 
-    /// Axes in another order; axis 0 of a batch value must stay first.
+    /// Axes in another order.
     pub fn transpose(self, perm: &[usize]) -> Val<'g> {
-        if self.is_batch() && perm.first() != Some(&0) {
-            self.emit.fail("a transpose moves the batch axis, which is not supported".into());
-        }
-        let now = self.shape();
-        let shape: Vec<usize> = perm.iter().map(|&p| now[p]).collect();
-        let perm = perm.iter().map(|&p| p as i64).collect();
-        self.emit.node("Transpose", &[self], &[("perm", Attr::Ints(perm))], &shape)
-    }
-
-    /// Repeats unit axes until the shape is `shape` (axis 0 of a batch value excepted).
-    pub fn expand(self, shape: &[usize]) -> Val<'g> {
-        if self.shape() == shape {
+        if perm.iter().enumerate().all(|(to, &from)| to == from) {
             return self;
         }
-        let mut dims: Vec<i64> = shape.iter().map(|&d| d as i64).collect();
-        if self.is_batch() {
-            dims[0] = 1;
+        let v = if perm.first() == Some(&0) { self } else { self.before() };
+        let (now, lead) = (v.shape(), v.lead());
+        let shape: Vec<usize> = perm.iter().map(|&p| now[p]).collect();
+        let front = 0..lead.offset() as i64;
+        let perm = front.chain(perm.iter().map(|&p| (p + lead.offset()) as i64)).collect();
+        self.emit.raw("Transpose", &[v], &[("perm", Attr::Ints(perm))], &[(&shape, lead)])[0]
+    }
+
+    /// Repeats unit axes until the shape is `shape`.
+    pub fn expand(self, shape: &[usize]) -> Val<'g> {
+        let now = self.shape();
+        if now == shape {
+            return self;
         }
-        self.emit.node("Expand", &[self, self.emit.ints(&dims)], &[], shape)
+        let lead = if self.is_per_class() { Lead::of(shape) } else { Lead::None };
+        let v = self.operand(shape.len(), lead);
+        let mut dims: Vec<i64> = shape.iter().map(|&d| d as i64).collect();
+        match lead {
+            Lead::None => {}
+            Lead::InPlace => dims[0] = 1,
+            Lead::Before => dims.insert(0, 1),
+        }
+        if self.emit.model.opset() >= 8 {
+            return self.emit.raw("Expand", &[v, self.emit.ints(&dims)], &[], &[(shape, lead)])[0];
+        }
+        // before Expand there was Tile, which is told how often
+        let now = [vec![1; dims.len() - now.len()], now].concat();
+        let times: Vec<i64> = dims.iter().zip(&now).map(|(&to, &from)| if from == 1 { to } else { 1 }).collect();
+        let v = if lead == Lead::None { v.lay(&now, lead) } else { v };
+        self.emit.raw("Tile", &[v, self.emit.ints(&times)], &[], &[(shape, lead)])[0]
     }
 
     /// Sum over axes, which stay as 1. An axis that is already 1 costs nothing.
@@ -170,33 +180,36 @@ impl<'g> Val<'g> {
     }
 
     fn reduce(self, op: &str, axes_as_input: i64, axes: &[usize]) -> Val<'g> {
-        let mut shape = self.shape();
-        let axes: Vec<i64> = axes.iter().filter(|&&a| shape[a] != 1).map(|&a| a as i64).collect();
+        let (mut shape, lead) = (self.shape(), self.lead());
+        let axes: Vec<usize> = axes.iter().copied().filter(|&a| shape[a] != 1).collect();
         if axes.is_empty() {
             return self;
         }
-        axes.iter().for_each(|&a| shape[a as usize] = 1);
+        axes.iter().for_each(|&a| shape[a] = 1);
+        let axes: Vec<i64> = axes.iter().map(|a| (a + lead.offset()) as i64).collect();
         if self.emit.model.opset() >= axes_as_input {
-            self.emit.node(op, &[self, self.emit.ints(&axes)], &[], &shape)
+            self.emit.raw(op, &[self, self.emit.ints(&axes)], &[], &[(&shape, lead)])[0]
         } else {
-            self.emit.node(op, &[self], &[("axes", Attr::Ints(axes))], &shape)
+            self.emit.raw(op, &[self], &[("axes", Attr::Ints(axes))], &[(&shape, lead)])[0]
         }
     }
 
     /// `self[.., start..end by step, ..]` along each axis named; `(axis, start, end, step)`.
     pub fn slice(self, cuts: &[(usize, usize, usize, usize)]) -> Val<'g> {
+        let v = if cuts.iter().any(|c| c.0 == 0) { self.before() } else { self };
+        let (e, mut shape, lead) = (self.emit, v.shape(), v.lead());
         let column =
             |f: fn(&(usize, usize, usize, usize)) -> usize| cuts.iter().map(|c| f(c) as i64).collect::<Vec<_>>();
-        let (axes, starts, ends, steps) = (column(|c| c.0), column(|c| c.1), column(|c| c.2), column(|c| c.3));
-        let (e, mut shape) = (self.emit, self.shape());
+        let (starts, ends, steps) = (column(|c| c.1), column(|c| c.2), column(|c| c.3));
+        let axes: Vec<i64> = cuts.iter().map(|c| (c.0 + lead.offset()) as i64).collect();
         if e.model.opset() >= 10 {
             cuts.iter().for_each(|&(axis, start, end, step)| shape[axis] = (end - start).div_ceil(step));
-            let inputs = [self, e.ints(&starts), e.ints(&ends), e.ints(&axes), e.ints(&steps)];
-            return e.node("Slice", &inputs, &[], &shape);
+            let inputs = [v, e.ints(&starts), e.ints(&ends), e.ints(&axes), e.ints(&steps)];
+            return e.raw("Slice", &inputs, &[], &[(&shape, lead)])[0];
         }
         cuts.iter().for_each(|&(axis, start, end, _)| shape[axis] = end - start);
         let attrs = [("axes", Attr::Ints(axes)), ("starts", Attr::Ints(starts)), ("ends", Attr::Ints(ends))];
-        let stretch = e.node("Slice", &[self], &attrs, &shape);
+        let stretch = e.raw("Slice", &[v], &attrs, &[(&shape, lead)])[0];
         cuts.iter().fold(stretch, |v, &(axis, _, _, step)| v.every(axis, step))
     }
 
@@ -219,12 +232,16 @@ impl<'g> Val<'g> {
         if pads.iter().all(|&p| p == (0, 0)) {
             return self;
         }
-        let shape: Vec<usize> = self.shape().iter().zip(pads).map(|(d, (a, b))| d + a + b).collect();
-        let amounts: Vec<i64> = pads.iter().map(|p| p.0 as i64).chain(pads.iter().map(|p| p.1 as i64)).collect();
-        if self.emit.model.opset() >= 11 {
-            return self.emit.node("Pad", &[self, self.emit.ints(&amounts), self.scalar(value)], &[], &shape);
+        let v = if pads[0] == (0, 0) { self } else { self.before() };
+        let (e, lead) = (self.emit, v.lead());
+        let shape: Vec<usize> = v.shape().iter().zip(pads).map(|(d, (a, b))| d + a + b).collect();
+        let front = vec![(0, 0); lead.offset()];
+        let around = || front.iter().chain(pads);
+        let amounts: Vec<i64> = around().map(|p| p.0 as i64).chain(around().map(|p| p.1 as i64)).collect();
+        if e.model.opset() >= 11 {
+            return e.raw("Pad", &[v, e.ints(&amounts), self.scalar(value)], &[], &[(&shape, lead)])[0];
         }
-        self.emit.node("Pad", &[self], &[("pads", Attr::Ints(amounts)), ("value", Attr::Float(value))], &shape)
+        e.raw("Pad", &[v], &[("pads", Attr::Ints(amounts)), ("value", Attr::Float(value))], &[(&shape, lead)])[0]
     }
 
     /// Matrix product over the last two axes.
@@ -238,7 +255,15 @@ impl<'g> Val<'g> {
         };
         let mut shape = self.emit.broadcast(&a[..a.len() - 2], &b[..b.len() - 2]);
         shape.extend([a_rows, b_cols]);
-        self.emit.node("MatMul", &[self, other], &[], &shape)
+        let in_the_rows = shape.len() == 2 && other.is_per_class();
+        let lead = match (self.is_per_class() || other.is_per_class(), in_the_rows) {
+            (false, _) => Lead::None,
+            // K cannot take the place of an axis that the product sums over
+            (true, true) => Lead::Before,
+            (true, false) => Lead::of(&shape),
+        };
+        let operands = [self.operand(shape.len(), lead), other.operand(shape.len(), lead)];
+        self.emit.raw("MatMul", &operands, &[], &[(&shape, lead)])[0]
     }
 
     /// Side by side along an axis.
@@ -246,10 +271,42 @@ impl<'g> Val<'g> {
         if let [only] = parts {
             return *only;
         }
-        let mut shape = parts[0].shape();
+        let (e, mut shape) = (parts[0].emit, parts[0].shape());
         shape[axis] = parts.iter().map(|p| p.shape()[axis]).sum();
-        parts[0].emit.node("Concat", parts, &[("axis", Attr::Int(axis as i64))], &shape)
+        let per_class = parts.iter().filter(|p| p.is_per_class()).count();
+        let lead = match per_class {
+            0 => Lead::None,
+            _ if axis == 0 => Lead::Before,
+            _ => Lead::of(&shape),
+        };
+        if per_class != 0 && per_class != parts.len() {
+            e.fail("a Concat of values that differ from class to class and others that do not".into());
+        }
+        let parts: Vec<Val> = parts.iter().map(|p| p.operand(shape.len(), lead)).collect();
+        let axis = ("axis", Attr::Int((axis + lead.offset()) as i64));
+        e.raw("Concat", &parts, &[axis], &[(&shape, lead)])[0]
     }
+
+    /// The entries of an axis at constant places, in their order.
+    pub fn gather(self, axis: usize, places: &[usize]) -> Val<'g> {
+        let v = if axis == 0 { self.before() } else { self };
+        let (mut shape, lead) = (v.shape(), v.lead());
+        shape[axis] = places.len();
+        let places: Vec<i64> = places.iter().map(|&p| p as i64).collect();
+        let axis = ("axis", Attr::Int((axis + lead.offset()) as i64));
+        self.emit.raw("Gather", &[v, self.emit.ints(&places)], &[axis], &[(&shape, lead)])[0]
+    }
+}
+
+/// The axis of the classes in the shape of a seed of so many pictures, if they lie along one; the last where any would do.
+fn along(shape: &[usize], pictures: usize) -> Option<usize> {
+    let (front, rest) = if pictures == 1 { (0, shape) } else { (1, shape.get(1..)?) };
+    if pictures != 1 && shape[0] != pictures {
+        return None;
+    }
+    let mut long = (0..rest.len()).filter(|&a| rest[a] != 1);
+    let axis = long.next().or(rest.len().checked_sub(1))?;
+    long.next().is_none().then_some(axis + front)
 }
 
 macro_rules! arithmetic {

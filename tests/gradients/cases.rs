@@ -3,11 +3,23 @@
 use gstgradcam::onnx::Data;
 
 use crate::case::{Case, op};
+use crate::moved;
 
 /// Every case.
 pub fn all() -> Vec<Case> {
-    [activations(), arithmetic(), convolutions(), products(), pools(), reductions(), norms(), moves(), classifiers()]
-        .concat()
+    [
+        activations(),
+        arithmetic(),
+        convolutions(),
+        products(),
+        pools(),
+        reductions(),
+        norms(),
+        moves(),
+        moved::all(),
+        classifiers(),
+    ]
+    .concat()
 }
 
 fn activations() -> Vec<Case> {

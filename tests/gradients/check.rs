@@ -59,18 +59,18 @@ impl Bench {
         Ok(floats(self.forward.run(&[("x", Input::F32(x.view()))], &["y"])?.remove(0)))
     }
 
-    /// The covector's shape along all axes but the first, with `lazy` ones as 1.
-    fn covector(&self, k: usize, lazy: &[usize]) -> Vec<usize> {
+    /// The shape of K covectors, with `lazy` axes as 1.
+    fn covectors(&self, lazy: &[usize]) -> Vec<usize> {
         let dim = |(a, &d): (usize, &usize)| if lazy.contains(&a) { 1 } else { d };
-        [&[k], &self.y_shape.iter().enumerate().map(dim).collect::<Vec<_>>()[1..]].concat()
+        [K].into_iter().chain(self.y_shape.iter().enumerate().map(dim)).collect()
     }
 
     /// A model that gives the gradient of `<u, y>` for the covectors `u`, which the graph gets unexpanded along `lazy`; and
     /// the operators that were emitted.
     fn explained(&self, lazy: &[usize]) -> Result<(Model, BTreeSet<String>)> {
-        let shape = self.covector(self.y_shape[0], lazy);
-        let dims: Vec<Option<usize>> = [None].into_iter().chain(shape[1..].iter().map(|&d| Some(d))).collect();
-        self.write("u", DType::F32, &dims, |emit| emit.named("u", &shape, true))
+        let shape = &self.covectors(lazy)[1..];
+        let dims: Vec<Option<usize>> = [None].into_iter().chain(shape.iter().map(|&d| Some(d))).collect();
+        self.write("u", DType::F32, &dims, |emit| emit.per_class("u", shape))
     }
 
     fn write(
@@ -102,7 +102,7 @@ impl Bench {
         let say = |e: Error| e.to_string();
         let (model, ops) = self.explained(&[]).map_err(say)?;
         let mut engine = engine(&model).map_err(say)?;
-        let shape = self.covector(K, &[]);
+        let shape = self.covectors(&[]);
         let u = array(&shape, random.floats(shape.iter().product(), -1.0, 1.0));
         let together = self.gradient(&mut engine, &u).map_err(say)?;
         for k in 0..K {
@@ -142,14 +142,16 @@ impl Bench {
         let say = |e: Error| e.to_string();
         let (dense, _) = self.explained(&[]).map_err(say)?;
         let mut dense = engine(&dense).map_err(say)?;
-        for lazy in [(1..rank).collect(), (2..rank).collect(), vec![1], vec![rank - 1]] {
-            let lazy: Vec<usize> = lazy.into_iter().filter(|&a| a > 0 && self.y_shape[a] > 1).collect();
+        for lazy in
+            [(0..rank).collect(), (1..rank).collect(), (2..rank).collect(), vec![1], vec![rank.saturating_sub(1)]]
+        {
+            let lazy: Vec<usize> = lazy.into_iter().filter(|&a| a < rank && self.y_shape[a] > 1).collect();
             if lazy.is_empty() {
                 continue;
             }
-            let small = self.covector(K, &lazy);
+            let small = self.covectors(&lazy);
             let u = array(&small, random.floats(small.iter().product(), -1.0, 1.0));
-            let whole = u.broadcast(self.covector(K, &[])).expect("it broadcasts").as_standard_layout().to_owned();
+            let whole = u.broadcast(self.covectors(&[])).expect("it broadcasts").as_standard_layout().to_owned();
             let (model, _) = self.explained(&lazy).map_err(|e| format!("unexpanded along {lazy:?}: {e}"))?;
             let mut engine = engine(&model).map_err(say)?;
             let (got, want) = (self.gradient(&mut engine, &u), self.gradient(&mut dense, &whole));
@@ -160,25 +162,26 @@ impl Bench {
 
     /// A seed that is a class gives what the same seed as a tensor gives. `None` where y is no row of classes.
     pub fn seed(&self) -> Result<Option<BTreeSet<String>>, String> {
-        let [_, classes, rest @ ..] = self.y_shape.as_slice() else { return Ok(None) };
+        let [pictures, classes, rest @ ..] = self.y_shape.as_slice() else { return Ok(None) };
         if rest.iter().any(|&d| d != 1) {
             return Ok(None);
         }
         let say = |e: Error| e.to_string();
         let chosen: Vec<i64> = (0..K).map(|k| ((classes - 1) * k / (K - 1)) as i64).collect();
         let shape = self.y_shape.clone();
-        let pictures = shape[0];
-        let dims = [None, Some(1)];
-        let hot = self
-            .write("class", DType::I64, &dims, |emit| emit.one_hot(emit.named("class", &[pictures, 1], true), &shape));
+        let dims = [Some(*pictures), None];
+        let hot = self.write("class", DType::I64, &dims, |emit| {
+            emit.one_hot(emit.named("class", &[*pictures, 1]).unstacked(), &shape)
+        });
         let (model, ops) = hot.map_err(say)?;
-        let column = ndarray::Array2::from_shape_vec((K, 1), chosen.clone()).expect("one a class").into_dyn();
-        let inputs = [("x", Input::F32(self.x.view())), ("class", Input::I64(column.view()))];
+        let row = ndarray::Array2::from_shape_fn((*pictures, K), |(_, k)| chosen[k]).into_dyn();
+        let inputs = [("x", Input::F32(self.x.view())), ("class", Input::I64(row.view()))];
         let got = floats(engine(&model).and_then(|mut e| e.run(&inputs, &["gradient"])).map_err(say)?.remove(0));
-        let hot = chosen.iter().flat_map(|&c| (0..*classes).map(move |i| (i as i64 == c) as u8 as f32)).collect();
+        let one = |c: i64| (0..pictures * classes).map(move |i| ((i % classes) as i64 == c) as u8 as f32);
+        let hot = chosen.iter().flat_map(|&c| one(c)).collect();
         let (dense, _) = self.explained(&[]).map_err(say)?;
         let mut dense = engine(&dense).map_err(say)?;
-        let want = self.gradient(&mut dense, &array(&self.covector(K, &[]), hot)).map_err(say)?;
+        let want = self.gradient(&mut dense, &array(&self.covectors(&[]), hot)).map_err(say)?;
         near(&got, &want)?;
         Ok(Some(ops))
     }
@@ -191,7 +194,7 @@ fn write_gradient(
     seed: impl for<'g> Fn(&'g Emit<'g>) -> Val<'g>,
 ) -> Result<Patch> {
     let grad = autodiff::gradient(&emit, graph, "y", seed(&emit), "x")?;
-    emit.publish(grad.expand(shape), "gradient");
+    emit.publish(grad.expand(shape).before(), "gradient");
     emit.finish()
 }
 

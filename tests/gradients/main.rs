@@ -3,6 +3,7 @@
 mod case;
 mod cases;
 mod check;
+mod moved;
 mod random;
 mod steps;
 #[path = "../support/mod.rs"]
@@ -105,8 +106,6 @@ fn a_use_without_a_rule_is_refused_by_name() {
         (op("Gemm").x(&[6, 1]).weight(&[6, 5]).int("transA", 1), "transposes A"),
         (op("Pad").str("mode", "reflect").places(&[0, 0, 1, 1, 0, 0, 1, 1]), "mode \"reflect\""),
         (op("Slice").places(&[-1]).places(&[-100]).places(&[2]).places(&[-1]), "steps of -1"),
-        (op("ReduceMean").ints("axes", &[0, 1]), "over the batch"),
-        (op("Transpose").ints("perm", &[1, 0, 2, 3]), "batch axis"),
         (op("Tanh").makes(&["a"]).then("Pow").reads(&["x", "a"]).range(0.5, 1.0), "exponent"),
         (
             op("GlobalAveragePool")
