@@ -9,7 +9,7 @@ use super::model::Model;
 use super::node::{Attr, make};
 use super::proto::{NodeProto, TensorProto};
 use super::tensor::{DType, Data, Tensor};
-use super::val::{Val, Value};
+use super::val::{Form, Val, Value};
 use crate::error::{Error, Result};
 
 /// Nodes and constants to append to a model.
@@ -134,7 +134,7 @@ impl<'m> Emit<'m> {
     where
         'm: 'g,
     {
-        let value = || Value { name: name.into(), shape: shape.to_vec(), lead: Lead::None, one_hot: None };
+        let value = || Value { form: Form::Written(name.into()), shape: shape.to_vec(), lead: Lead::None };
         self.known_or(format!("tensor {name} {shape:?}"), value)
     }
 
@@ -187,7 +187,7 @@ impl<'m> Emit<'m> {
             } else {
                 patch.nodes.push(make("Constant", &name, &[], &[&name], &[("value", Attr::Tensor(tensor.clone()))]));
             }
-            Value { name, shape: tensor.shape.clone(), lead: Lead::None, one_hot: None }
+            Value { form: Form::Written(name), shape: tensor.shape.clone(), lead: Lead::None }
         })
     }
 
@@ -234,7 +234,7 @@ impl<'m> Emit<'m> {
                 .into_iter()
                 .zip(outputs)
                 .map(|(name, (shape, lead))| {
-                    self.push(Value { name, shape: shape.to_vec(), lead: *lead, one_hot: None })
+                    self.push(Value { form: Form::Written(name), shape: shape.to_vec(), lead: *lead })
                 })
                 .collect();
             self.known.borrow_mut().insert(key, ids[0]);
@@ -256,7 +256,7 @@ impl<'m> Emit<'m> {
         'm: 'g,
     {
         let lead = Lead::of(shape);
-        self.val(self.push(Value { name: String::new(), shape: shape.to_vec(), lead, one_hot: Some(class.id) }))
+        self.val(self.push(Value { form: Form::Seed { class: class.id }, shape: shape.to_vec(), lead }))
     }
 }
 

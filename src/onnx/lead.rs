@@ -6,7 +6,7 @@
 
 use super::emit::Emit;
 use super::node::Attr;
-use super::val::{Val, Value};
+use super::val::{Form, Val, Value};
 
 /// Where K lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,7 +127,7 @@ impl<'m> Emit<'m> {
     where
         'm: 'g,
     {
-        let value = Value { name: name.into(), shape: shape.to_vec(), lead: Lead::Before, one_hot: None };
+        let value = Value { form: Form::Written(name.into()), shape: shape.to_vec(), lead: Lead::Before };
         self.val(self.push(value)).lay(shape, Lead::of(shape))
     }
 

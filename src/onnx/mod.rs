@@ -10,6 +10,7 @@ mod graph;
 mod lead;
 mod model;
 mod node;
+mod padded;
 #[rustfmt::skip]
 #[allow(clippy::unwrap_used)] // generated
 mod proto;

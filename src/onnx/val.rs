@@ -13,11 +13,20 @@ use super::tensor::{Data, Tensor};
 /// What is known of a tensor that is written.
 #[derive(Debug, Clone)]
 pub(super) struct Value {
-    pub(super) name: String,
+    pub(super) form: Form,
     pub(super) shape: Vec<usize>,
     pub(super) lead: Lead,
-    /// Not written yet: 1 where `class` [N, 1] points along the axis of the classes, else 0.
-    pub(super) one_hot: Option<usize>,
+}
+
+/// How a value stands in the graph. What is not written yet is written when a node needs it as a tensor.
+#[derive(Debug, Clone)]
+pub(super) enum Form {
+    /// A tensor of that name.
+    Written(String),
+    /// 1 where `class` [N, 1] points along the axis of the classes, else 0.
+    Seed { class: usize },
+    /// Zeros around `inner` along one axis.
+    Padded { inner: usize, axis: usize, before: usize },
 }
 
 /// A tensor in the graph being written.
@@ -33,25 +42,34 @@ impl<'g> Val<'g> {
         self.emit
     }
 
-    /// The tensor's name; writes a seed that was not written yet.
+    /// The tensor's name; writes what was not written yet.
     pub fn name(self) -> String {
         let value = self.emit.value(self.id);
-        let Some(class) = value.one_hot else { return value.name };
-        let class = self.emit.val(class);
+        let name = match value.form {
+            Form::Written(name) => return name,
+            Form::Seed { class } => self.seed(self.emit.val(class)).name(),
+            Form::Padded { .. } => self.filled().name(),
+        };
+        self.emit.values.borrow_mut()[self.id].form = Form::Written(name.clone());
+        name
+    }
+
+    /// A seed as a tensor.
+    fn seed(self, class: Val<'g>) -> Val<'g> {
+        let value = self.emit.value(self.id);
         let pictures = class.shape()[0];
         let classes = value.shape.iter().product::<usize>() / pictures.max(1);
         let arange =
             self.emit.constant(&Tensor { shape: vec![1, classes], data: Data::I64((0..classes as i64).collect()) });
         let equal = self.emit.node("Equal", &[class, arange], &[], &[pictures, classes]);
-        let name = equal.cast(1).lay(&value.shape, value.lead).name();
-        self.emit.values.borrow_mut()[self.id] = Value { name: name.clone(), one_hot: None, ..value };
-        name
+        equal.cast(1).lay(&value.shape, value.lead)
     }
 
     /// For a seed not written yet: the class, [N, 1], and whether the classes lie along `axis`.
     pub fn seed_class(self, axis: usize) -> Option<Val<'g>> {
         let value = self.emit.value(self.id);
-        let class = self.emit.val(value.one_hot?);
+        let Form::Seed { class } = value.form else { return None };
+        let class = self.emit.val(class);
         along(&value.shape, class.shape()[0])
             .filter(|&a| a == axis || value.shape[a] == value.shape[axis])
             .map(|_| class)
@@ -64,7 +82,8 @@ impl<'g> Val<'g> {
 
     pub(super) fn binary(self, op: &str, other: Val<'g>) -> Val<'g> {
         let shape = self.emit.broadcast(&self.shape(), &other.shape());
-        self.emit.node(op, &[self, other], &[], &shape)
+        let within = self.binary_within(op, other, &shape);
+        within.unwrap_or_else(|| self.emit.node(op, &[self, other], &[], &shape))
     }
 
     fn scalar(self, x: f32) -> Val<'g> {
@@ -122,12 +141,15 @@ impl<'g> Val<'g> {
             self.emit.fail(format!("a reshape from {now:?} to {shape:?}"));
             return self;
         }
-        if let Some(class) = self.emit.value(self.id).one_hot {
+        if let Form::Seed { class } = self.emit.value(self.id).form {
             let class = self.emit.val(class);
             // a seed stays unwritten while all its classes lie along one axis
             if along(shape, class.shape()[0]).is_some() {
                 return self.emit.one_hot(class, shape);
             }
+        }
+        if let Some(within) = self.reshape_within(shape) {
+            return within;
         }
         self.lay(shape, if self.is_per_class() { Lead::of(shape) } else { Lead::None })
     }
@@ -136,6 +158,9 @@ impl<'g> Val<'g> {
     pub fn transpose(self, perm: &[usize]) -> Val<'g> {
         if perm.iter().enumerate().all(|(to, &from)| to == from) {
             return self;
+        }
+        if let Some(within) = self.transpose_within(perm) {
+            return within;
         }
         let v = if perm.first() == Some(&0) { self } else { self.before() };
         let (now, lead) = (v.shape(), v.lead());
@@ -150,6 +175,9 @@ impl<'g> Val<'g> {
         let now = self.shape();
         if now == shape {
             return self;
+        }
+        if let Some(within) = self.expand_within(shape) {
+            return within;
         }
         let lead = if self.is_per_class() { Lead::of(shape) } else { Lead::None };
         let v = self.operand(shape.len(), lead);
@@ -171,12 +199,16 @@ impl<'g> Val<'g> {
 
     /// Sum over axes, which stay as 1. An axis that is already 1 costs nothing.
     pub fn sum(self, axes: &[usize]) -> Val<'g> {
-        self.reduce("ReduceSum", 13, axes)
+        self.sum_within(axes).unwrap_or_else(|| self.reduce("ReduceSum", 13, axes))
     }
 
     /// Mean over axes, which stay as 1.
     pub fn mean(self, axes: &[usize]) -> Val<'g> {
-        self.reduce("ReduceMean", 18, axes)
+        if self.padded().is_none() {
+            return self.reduce("ReduceMean", 18, axes);
+        }
+        let elements: usize = axes.iter().map(|&a| self.shape()[a]).product();
+        self.sum(axes) * (1.0 / elements as f32)
     }
 
     fn reduce(self, op: &str, axes_as_input: i64, axes: &[usize]) -> Val<'g> {
@@ -232,6 +264,14 @@ impl<'g> Val<'g> {
         if pads.iter().all(|&p| p == (0, 0)) {
             return self;
         }
+        let mut padded = pads.iter().enumerate().filter(|(_, p)| **p != (0, 0));
+        if let (Some((axis, p)), None, true) = (padded.next(), padded.next(), value == 0.0 && self.is_per_class()) {
+            return self.padded_to(axis, p.0, p.0 + self.shape()[axis] + p.1);
+        }
+        self.pad_now(pads, value)
+    }
+
+    pub(super) fn pad_now(self, pads: &[(usize, usize)], value: f32) -> Val<'g> {
         let v = if pads[0] == (0, 0) { self } else { self.before() };
         let (e, lead) = (self.emit, v.lead());
         let shape: Vec<usize> = v.shape().iter().zip(pads).map(|(d, (a, b))| d + a + b).collect();
@@ -255,6 +295,9 @@ impl<'g> Val<'g> {
         };
         let mut shape = self.emit.broadcast(&a[..a.len() - 2], &b[..b.len() - 2]);
         shape.extend([a_rows, b_cols]);
+        if let Some(within) = self.matmul_within(other, &shape) {
+            return within;
+        }
         let in_the_rows = shape.len() == 2 && other.is_per_class();
         let lead = match (self.is_per_class() || other.is_per_class(), in_the_rows) {
             (false, _) => Lead::None,
@@ -336,6 +379,6 @@ arithmetic!(Add add "Add", Sub sub "Sub", Mul mul "Mul", Div div "Div");
 impl<'g> Neg for Val<'g> {
     type Output = Val<'g>;
     fn neg(self) -> Val<'g> {
-        self.unary("Neg")
+        if self.padded().is_some() { self * -1.0 } else { self.unary("Neg") }
     }
 }
