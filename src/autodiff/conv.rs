@@ -22,6 +22,14 @@ pub(super) fn conv<'g>(b: &Back<'g>) -> Result<Vec<Option<Val<'g>>>> {
         }
     }
     let weight = b.weight(1)?;
+    let ([outs, ins, ..], false) = (weight.shape.as_slice(), weight.shape.len() < 3) else {
+        return Err(b.refuse("its weight is no kernel"));
+    };
+    if *outs != y[1] || outs % group != 0 || ins.checked_mul(group) != Some(x[1]) {
+        return Err(
+            b.refuse(&format!("its weight {:?} in {group} groups does not fit {} channels", weight.shape, x[1]))
+        );
+    }
     let mut full = y.clone();
     if pointwise {
         // a gradient that is constant over the picture stays so

@@ -52,7 +52,7 @@ pub(super) fn matmul<'g>(b: &Back<'g>) -> Result<Vec<Option<Val<'g>>>> {
 /// `g` times the transpose of `weight` [inputs, outputs].
 fn back_through<'g>(b: &Back<'g>, weight: &Tensor) -> Result<Val<'g>> {
     let data = weight.as_f32().ok_or_else(|| b.refuse("its weight is not float32"))?;
-    let (inputs, outputs) = (weight.shape[0], weight.shape[1]);
+    let &[inputs, outputs] = weight.shape.as_slice() else { return Err(b.refuse("its weight is no matrix")) };
     let transposed = (0..outputs).flat_map(|o| (0..inputs).map(move |i| data[i * outputs + o])).collect();
     let transposed = b.emit().floats(&[outputs, inputs], transposed);
     let g = b.g();

@@ -25,7 +25,7 @@ pub(super) fn sub<'g>(b: &Back<'g>) -> Grads<'g> {
 }
 
 pub(super) fn mul<'g>(b: &Back<'g>) -> Grads<'g> {
-    each(b, |i| b.g() * b.x(1 - i))
+    each(b, |i| b.g() * b.x(usize::from(i == 0)))
 }
 
 pub(super) fn div<'g>(b: &Back<'g>) -> Grads<'g> {

@@ -92,7 +92,7 @@ fn max_along<'g>(places: &[Val<'g>], largest: Val<'g>, g: Val<'g>, axis: usize, 
     let mut shares = Vec::new();
     for (p, &place) in places.iter().enumerate() {
         let smaller = place.smaller(largest);
-        let here = if p == last { None } else { Some(smaller.not()) };
+        let here = if p == last { None } else { Some(smaller.complement()) };
         // the last place has it if none before did
         let mask = match (here, none_yet) {
             (Some(here), Some(none)) => Some(here.and(none)),
@@ -175,6 +175,10 @@ pub(super) fn global_max<'g>(b: &Back<'g>) -> Result<Vec<Option<Val<'g>>>> {
 /// The gradient of the maximum over neighbouring axes; `g` has them as 1.
 pub(super) fn max_over<'g>(b: &Back<'g>, g: Val<'g>, axes: std::ops::Range<usize>) -> Val<'g> {
     let (x, shape) = (b.x(0), b.shape(0));
+    if axes.end > shape.len() || g.shape().len() != shape.len() {
+        b.emit().fail(format!("a maximum over axes {axes:?} of {shape:?}"));
+        return g;
+    }
     let samples: usize = shape[axes.clone()].iter().product();
     let flat = |shape: &[usize], n: usize| [&shape[..axes.start], &[n], &shape[axes.end..]].concat();
     let mask = first_max(x.reshape(&flat(&shape, samples)), axes.start);

@@ -67,6 +67,11 @@ pub(super) fn transpose<'g>(b: &Back<'g>) -> Grads<'g> {
         Some(perm) => perm.iter().map(|&p| p as usize).collect(),
         None => (0..rank).rev().collect(),
     };
+    let mut axes = perm.clone();
+    axes.sort_unstable();
+    if !axes.into_iter().eq(0..rank) {
+        return Err(b.refuse(&format!("its order of axes, {perm:?}, does not fit a tensor of {rank} axes")));
+    }
     Ok(vec![Some(b.g().transpose(&inverse(&perm)))])
 }
 
@@ -99,6 +104,10 @@ fn embed(g: Val<'_>, axis: usize, before: usize, after: usize) -> Val<'_> {
 pub(super) fn concat<'g>(b: &Back<'g>) -> Grads<'g> {
     let axis = b.axis("axis", 1);
     let (g, mut start) = (b.g(), 0);
+    let total: Option<usize> = (0..b.node.inputs().len()).map(|i| b.shape(i).get(axis).copied()).sum();
+    if total.is_none() || total != b.y_shape(0).get(axis).copied() {
+        return Err(b.refuse("its parts do not make up what was measured"));
+    }
     let mut part = |i: usize| {
         let from = start;
         start += b.shape(i)[axis];
@@ -112,6 +121,9 @@ pub(super) fn split<'g>(b: &Back<'g>) -> Grads<'g> {
     let axis = b.axis("axis", 0);
     let parts = b.node.outputs().len();
     let lengths: Vec<usize> = (0..parts).map(|i| b.y_shape(i).get(axis).copied().unwrap_or_default()).collect();
+    if lengths.iter().sum::<usize>() != b.shape(0).get(axis).copied().unwrap_or_default() {
+        return Err(b.refuse("its parts do not make up what was measured"));
+    }
     let read: Option<Vec<Val>> = (0..parts).map(|i| b.g_at(i).map(|g| g.expand(&b.y_shape(i)))).collect();
     if let Some(read) = read {
         return Ok(vec![Some(Val::concat(&read, axis))]);
@@ -144,6 +156,7 @@ pub(super) fn slice<'g>(b: &Back<'g>) -> Grads<'g> {
         let Some(step) = usize::try_from(step).ok().filter(|&s| s > 0) else {
             return Err(b.refuse(&format!("it takes steps of {step}")));
         };
+        let step = step.min(length.max(1));
         let start =
             if start < 0 { start.saturating_add(length as i64) } else { start }.clamp(0, length as i64) as usize;
         let count = y[axis];
@@ -159,7 +172,10 @@ pub(super) fn slice<'g>(b: &Back<'g>) -> Grads<'g> {
             let room = (length - start).min(g.shape()[axis]);
             g = stretch(g, axis, 0, room);
         }
-        g = embed(g, axis, start, length - start - g.shape()[axis]);
+        let Some(behind) = length.checked_sub(start + g.shape()[axis]) else {
+            return Err(b.refuse("its places do not fit the shapes that were measured"));
+        };
+        g = embed(g, axis, start, behind);
     }
     Ok(vec![Some(g)])
 }
@@ -189,6 +205,9 @@ pub(super) fn pad<'g>(b: &Back<'g>) -> Grads<'g> {
         };
         if (before, after) == (0, 0) {
             continue;
+        }
+        if y[axis] as i128 != x[axis] as i128 + i128::from(before) + i128::from(after) {
+            return Err(b.refuse("its pads do not fit the shapes that were measured"));
         }
         // a negative pad cuts off, and what was cut off gets nothing
         let cut = |n: i64| n.min(0).unsigned_abs() as usize;

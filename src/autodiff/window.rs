@@ -5,6 +5,9 @@ use super::phase;
 use crate::error::Result;
 use crate::onnx::{Attr, Tensor, Val};
 
+/// Largest setting of a window that is no slip or attack.
+const LARGEST: usize = 1 << 16;
+
 /// One spatial dimension.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Axis {
@@ -33,7 +36,10 @@ pub(super) fn axes(b: &Back, wide: &[usize], narrow: &[usize], kernel: &[usize])
     let mode = b.node.str("auto_pad", "NOTSET");
     let (strides, dilations, pads) = (b.node.ints("strides"), b.node.ints("dilations"), b.node.ints("pads"));
     let get = |list: Option<&[i64]>, i: usize, default: usize| match list.and_then(|l| l.get(i)) {
-        Some(&v) => usize::try_from(v).map_err(|_| b.refuse(&format!("it has the window setting {v}"))),
+        Some(&v) => usize::try_from(v)
+            .ok()
+            .filter(|&v| v <= LARGEST)
+            .ok_or_else(|| b.refuse(&format!("it has the window setting {v}"))),
         None => Ok(default),
     };
     let axis = |i: usize| -> Result<Axis> {
@@ -42,6 +48,9 @@ pub(super) fn axes(b: &Back, wide: &[usize], narrow: &[usize], kernel: &[usize])
         if kernel == 0 || narrow == 0 || wide == 0 {
             return Err(b.refuse("it slides over nothing"));
         }
+        if kernel > LARGEST {
+            return Err(b.refuse(&format!("its windows have {kernel} samples")));
+        }
         let missing = ((narrow - 1) * stride + dilation * (kernel - 1) + 1).saturating_sub(wide);
         let (before, after) = match mode.as_str() {
             "SAME_UPPER" => (missing / 2, missing - missing / 2),
@@ -49,7 +58,12 @@ pub(super) fn axes(b: &Back, wide: &[usize], narrow: &[usize], kernel: &[usize])
             "VALID" => (0, 0),
             _ => (get(pads, i, 0)?, get(pads, i + n, 0)?),
         };
-        Ok(Axis { kernel, stride, dilation, wide, narrow, before, after })
+        let axis = Axis { kernel, stride, dilation, wide, narrow, before, after };
+        // a window that lies beyond all padding was never slid over what was measured
+        if axis.reach() >= before + wide + after + stride {
+            return Err(b.refuse("its window settings do not fit the shapes that were measured"));
+        }
+        Ok(axis)
     };
     (0..n).map(axis).collect()
 }

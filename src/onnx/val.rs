@@ -127,7 +127,7 @@ impl<'g> Val<'g> {
     }
 
     /// The contrary, of bools.
-    pub fn not(self) -> Val<'g> {
+    pub fn complement(self) -> Val<'g> {
         self.unary("Not")
     }
 
@@ -172,6 +172,12 @@ impl<'g> Val<'g> {
     /// Axes in another order.
     pub fn transpose(self, perm: &[usize]) -> Val<'g> {
         if perm.iter().enumerate().all(|(to, &from)| to == from) {
+            return self;
+        }
+        let mut axes = perm.to_vec();
+        axes.sort_unstable();
+        if !axes.into_iter().eq(0..self.shape().len()) {
+            self.emit.fail(format!("axes {:?} in the order {perm:?}", self.shape()));
             return self;
         }
         if let Some(within) = self.transpose_within(perm) {
@@ -245,6 +251,10 @@ impl<'g> Val<'g> {
     pub fn slice(self, cuts: &[(usize, usize, usize, usize)]) -> Val<'g> {
         let v = if cuts.iter().any(|c| c.0 == 0) { self.before() } else { self };
         let (e, mut shape, lead) = (self.emit, v.shape(), v.lead());
+        if let Some(cut) = cuts.iter().find(|c| c.1 >= c.2 || shape.get(c.0).is_none_or(|&length| c.2 > length)) {
+            e.fail(format!("a slice {}..{} of axis {} of {shape:?}", cut.1, cut.2, cut.0));
+            return self;
+        }
         let column =
             |f: fn(&(usize, usize, usize, usize)) -> usize| cuts.iter().map(|c| f(c) as i64).collect::<Vec<_>>();
         let (starts, ends, steps) = (column(|c| c.1), column(|c| c.2), column(|c| c.3));

@@ -4,7 +4,11 @@ mod case;
 mod cases;
 mod check;
 mod moved;
+mod mutants;
 mod random;
+#[allow(dead_code)]
+#[path = "../models/raw.rs"]
+mod raw;
 mod steps;
 #[path = "../support/mod.rs"]
 mod support;

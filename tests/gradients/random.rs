@@ -21,11 +21,16 @@ impl Random {
         (0..n).map(|_| self.float(low, high)).collect()
     }
 
+    /// One of 0..n.
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+
     /// 0..n in some order.
     pub fn order(&mut self, n: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..n).collect();
         for i in (1..n).rev() {
-            order.swap(i, (self.next() % (i as u64 + 1)) as usize);
+            order.swap(i, self.below(i + 1));
         }
         order
     }
