@@ -45,9 +45,10 @@ impl Explainer {
     pub fn open(model: &Path, options: &Options) -> Result<Explainer> {
         let original = Model::load(model)?;
         let metadata = original.metadata();
-        let (original, input) = probe::pin(original, options.input_size)?;
+        let input = probe::picture(&original, options.input_size)?;
         let spec = Spec::resolve(input.size, input.layout, input.channels, &metadata, Some(model), &options.prep)?;
         let config = options.engine();
+        let original = probe::pin(original, &input, &config)?;
         let facts = probe::measure(&original, &input, &config)?;
         let lowered = cam::lower(&original, &facts, &input.name, &options.request())?;
         let (labels, warnings) =
