@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::frame::{Frame, Region};
 use crate::labels;
 use crate::onnx::Model;
-use crate::prep::{Preparer, Spec};
+use crate::prep::{Preparer, ResizeMode, Spec, full_frame};
 
 /// A model, opened and explained. `Send`.
 #[derive(Debug)]
@@ -45,10 +45,21 @@ impl Explainer {
     pub fn open(model: &Path, options: &Options) -> Result<Explainer> {
         let original = Model::load(model)?;
         let metadata = original.metadata();
-        let input = probe::picture(&original, options.input_size)?;
-        let spec = Spec::resolve(input.size, input.layout, input.channels, &metadata, Some(model), &options.prep)?;
+        let mut input = probe::picture(&original, options.input_size)?;
+        let mut spec = Spec::resolve(input.size, input.layout, input.channels, &metadata, Some(model), &options.prep)?;
+        let frame = options.frame_size.filter(|_| spec.resize_mode == ResizeMode::FullFrame);
+        if let Some(frame) = frame {
+            (spec.width, spec.height) = full_frame(input.size, frame)?;
+            input = probe::picture(&original, Some((spec.width, spec.height)))?;
+        }
         let config = options.engine();
-        let original = probe::pin(original, &input, &config)?;
+        let original = probe::pin(original, &input, &config).map_err(|error| match (error, frame) {
+            (Error::Setting { name: "input-size", why, .. }, Some((width, height))) => {
+                let why = format!("for frames of {width}x{height} {why}, or use resize-mode=letterbox");
+                Error::Setting { name: "resize-mode", value: ResizeMode::FullFrame.name().into(), why }
+            }
+            (other, _) => other,
+        })?;
         let facts = probe::measure(&original, &input, &config)?;
         let lowered = cam::lower(&original, &facts, &input.name, &options.request())?;
         let (labels, warnings) =

@@ -52,7 +52,7 @@ pub(super) fn pin(mut model: Model, picture: &Picture, config: &Config) -> Resul
             return Error::ModelUnusable { why: format!("{why}; export it with batch size 1 or dynamic") };
         }
         let (width, height) = picture.size;
-        let why = format!("{why}; leave input-size away, or export the model with dynamic sizes");
+        let why = format!("{why}; keep its own size, export the model with dynamic sizes");
         Error::Setting { name: "input-size", value: format!("{width}x{height}"), why }
     };
     let new = measure(relaxed.model(), picture, config).map_err(|error| match error {
