@@ -47,12 +47,12 @@ pub(super) fn pin(mut model: Model, picture: &Picture, config: &Config) -> Resul
     let refuse = |why: String| {
         let [own, asked] =
             [&picture.own, &picture.shape].map(|s| s.iter().map(usize::to_string).collect::<Vec<_>>().join("x"));
-        let why = format!("its input cannot be {asked} instead of {own}: {why}");
+        let why = format!("the input cannot be {asked} instead of {own}: {why}");
         if picture.own[0] != 1 && picture.own[1..] == picture.shape[1..] {
             return Error::ModelUnusable { why: format!("{why}; export it with batch size 1 or dynamic") };
         }
         let (width, height) = picture.size;
-        let why = format!("{why}; keep its own size, export the model with dynamic sizes");
+        let why = format!("{why}; keep its own size or export the model with dynamic sizes");
         Error::Setting { name: "input-size", value: format!("{width}x{height}"), why }
     };
     let new = measure(relaxed.model(), picture, config).map_err(|error| match error {
