@@ -51,6 +51,8 @@ impl Explainer {
         if let Some(frame) = frame {
             (spec.width, spec.height) = full_frame(input.size, frame)?;
             input = probe::picture(&original, Some((spec.width, spec.height)))?;
+        } else if spec.resize_mode == ResizeMode::FullFrame {
+            spec.origin += " (no frame is known yet: the input keeps its own size, and frames of other proportions are letterboxed)";
         }
         let config = options.engine();
         let original = probe::pin(original, &input, &config).map_err(|error| match (error, frame) {
@@ -205,6 +207,14 @@ impl Explainer {
     /// The explained model, as bytes of an ONNX file.
     pub fn explained_model(&self) -> &[u8] {
         &self.explained
+    }
+
+    /// The model as it was read, its input of the size that is explained, as bytes of an ONNX file.
+    ///
+    /// # Errors
+    /// [`Error::ModelUnusable`] where it cannot be written.
+    pub fn original_model(&self) -> Result<Vec<u8>> {
+        self.original.to_bytes()
     }
 
     /// The original model's outputs on an input: what the explained model's must equal.

@@ -7,6 +7,7 @@ mod rules;
 mod verdict;
 
 use super::facts::Facts;
+use super::graph::Graph;
 use super::model::Model;
 use super::node::{Attr, Node, make};
 use super::proto::NodeProto;
@@ -184,7 +185,18 @@ impl Relaxed {
                 simple => self.relax(at, &simple),
             }
         }
+        self.sort()?;
         Ok(self.model)
+    }
+
+    /// New nodes came last; a file has each behind those that it reads from.
+    fn sort(&mut self) -> Result<(), String> {
+        if self.model.nodes().len() > self.sizes.0 {
+            let graph = Graph::new(&self.model).map_err(|error| error.to_string())?;
+            let sorted = graph.order.iter().map(|node| node.proto.clone()).collect();
+            self.model.proto.graph.mut_or_insert_default().node = sorted;
+        }
+        Ok(())
     }
 
     /// Adaptive average pooling of an input of shape `from` to a grid, as torch defines it: cell i is the mean over

@@ -169,11 +169,25 @@ fn adaptive(side: usize, pool: bool) -> Model {
     model
 }
 
+/// Each node reads what is there before it.
+fn behind_their_makers(bytes: &[u8]) {
+    let model = Model::from_bytes(bytes).expect("a sound model");
+    let mut there: Vec<String> = model.initializer_names().map(String::from).collect();
+    there.extend(model.inputs().into_iter().map(|input| input.name));
+    for node in model.nodes() {
+        for input in node.inputs().iter().filter(|name| !name.is_empty()) {
+            assert!(there.contains(input), "{} reads {input:?} before it is made", node.name());
+        }
+        there.extend(node.outputs().iter().cloned());
+    }
+}
+
 #[test]
 fn adaptive_pooling_before_a_fully_connected_layer_adapts() {
     for side in [2, 6] {
         for (width, height) in [(16, 8), (10, 6), (14, 22), (2, 6)] {
             let explainer = open_with(&adaptive(side, true), &at(width, height));
+            behind_their_makers(explainer.explained_model());
             let input = picture(&[1, 3, height, width]);
             let seen = explainer.original_outputs(input.view()).expect("it runs").remove(0).1;
             // torch's definition, from the features of the network without its head

@@ -121,7 +121,7 @@ impl<'m> Finder<'m> {
                 // channels in groups, each with its cells (group normalisation)
                 let last = after.end - 1;
                 let groups = to[after.start..last].iter().product();
-                if from[before.start].is_multiple_of(groups) {
+                if groups > 0 && from[before.start].is_multiple_of(groups) {
                     dims[last] = of(x, before, (1, groups));
                 }
             }
