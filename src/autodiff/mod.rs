@@ -8,6 +8,7 @@ mod conv;
 mod linear;
 mod math;
 mod norm;
+mod phase;
 mod pool;
 mod reduce;
 mod rules;

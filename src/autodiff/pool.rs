@@ -1,6 +1,7 @@
 //! Poolings. The first maximum of a window takes all of its gradient, as in torch.
 
 use super::back::Back;
+use super::phase::{Phase, interleaved, shifted};
 use super::window::{self, Axis, column, pads, spread};
 use crate::error::Result;
 use crate::onnx::{Attr, Data, Tensor, Val};
@@ -53,37 +54,61 @@ fn max_tiles<'g>(b: &Back<'g>, axes: &[Axis]) -> Val<'g> {
     grad.pad(&[vec![(0, 0); 2], left.iter().map(|&l| (0, l)).collect()].concat(), 0.0)
 }
 
-/// Overlapping windows: one slice of the picture for each place in a window, and a ConvTranspose that puts them back.
+/// Overlapping windows, one axis after the other: the maximum of rows' maxima is the window's, and the first row that has it
+/// and its first place in that row are the window's first.
 fn max_overlapping<'g>(b: &Back<'g>, axes: &[Axis]) -> Val<'g> {
-    let (x, shape, windows) = (b.x(0), b.shape(0), b.y_shape(0));
-    let channels = shape[1];
-    let around = [vec![(0, 0); 2], axes.iter().map(|a| (a.before, a.excess().0)).collect()].concat();
-    let padded = x.pad(&around, LOWEST);
-    let places = places(axes);
-    let one_place = [&windows[..2], &[1], &windows[2..]].concat();
-    let slices: Vec<Val> = places
-        .iter()
-        .map(|place| {
-            let cut = |(i, (a, p)): (usize, (&Axis, &usize))| {
-                (i + 2, p * a.dilation, p * a.dilation + (a.narrow - 1) * a.stride + 1, a.stride)
-            };
-            padded.slice(&axes.iter().zip(place).enumerate().map(cut).collect::<Vec<_>>()).reshape(&one_place)
-        })
-        .collect();
-    let mask = first_max(Val::concat(&slices, 2), 2);
-    let g = b.g_full().reshape(&one_place) * mask;
-    let count = places.len();
-    let g = g.reshape(&[&[windows[0], channels * count], &windows[2..]].concat());
-    let identity = (0..count * count).map(|i| (i / count == i % count) as u8 as f32).collect::<Vec<_>>();
-    let weight_shape: Vec<usize> = [channels * count, 1].into_iter().chain(axes.iter().map(|a| a.kernel)).collect();
-    spread(g, &Tensor::f32(&weight_shape, identity.repeat(channels)), axes, channels, &shape)
+    let mut stages = vec![b.x(0)];
+    for i in (1..axes.len()).rev() {
+        let places = along(stages[stages.len() - 1], i + 2, &axes[i]);
+        let shape = places[0].shape();
+        stages.push(b.emit().node("Max", &places, &[], &shape));
+    }
+    let mut largest = b.y(0);
+    let mut g = b.g_full();
+    for (i, a) in axes.iter().enumerate() {
+        let x = stages.pop().expect("there is a stage for each axis");
+        g = max_along(&along(x, i + 2, a), largest, g, i + 2, a);
+        largest = x;
+    }
+    g
 }
 
-/// Every place in a window, row-major.
-fn places(axes: &[Axis]) -> Vec<Vec<usize>> {
-    axes.iter().fold(vec![Vec::new()], |places, axis| {
-        places.iter().flat_map(|p| (0..axis.kernel).map(move |k| [p.as_slice(), &[k]].concat())).collect()
-    })
+/// What lies at each place of the windows along one axis.
+fn along<'g>(x: Val<'g>, axis: usize, a: &Axis) -> Vec<Val<'g>> {
+    let mut around = vec![(0, 0); x.shape().len()];
+    around[axis] = (a.before, a.excess().0);
+    let padded = x.pad(&around, LOWEST);
+    let place = |p: usize| {
+        let first = p * a.dilation;
+        padded.slice(&[(axis, first, first + (a.narrow - 1) * a.stride + 1, a.stride)])
+    };
+    (0..a.kernel).map(place).collect()
+}
+
+/// The gradient of the maximum of `places`, handed to the first that has it and spread over the axis.
+fn max_along<'g>(places: &[Val<'g>], largest: Val<'g>, g: Val<'g>, axis: usize, a: &Axis) -> Val<'g> {
+    let last = places.len() - 1;
+    let mut none_yet: Option<Val> = None;
+    let mut shares = Vec::new();
+    for (p, &place) in places.iter().enumerate() {
+        let smaller = place.smaller(largest);
+        let here = if p == last { None } else { Some(smaller.not()) };
+        // the last place has it if none before did
+        let mask = match (here, none_yet) {
+            (Some(here), Some(none)) => Some(here.and(none)),
+            (mask, None) | (None, mask) => mask,
+        };
+        none_yet = none_yet.map_or(Some(smaller), |none| Some(none.and(smaller)));
+        shares.push(mask.map_or(g, |mask| g * mask.cast(1)));
+    }
+    let phase = |r: usize| {
+        let Phase { taps, ahead } = a.phase(r);
+        let moved = |(p, q): (usize, usize)| shifted(shares[p], axis, ahead as isize - q as isize, a.blocks());
+        taps.into_iter().map(moved).reduce(|sum, share| sum + share)
+    };
+    let nothing = || shifted(g * 0.0, axis, 0, a.blocks());
+    let phases: Vec<Val> = (0..a.stride).map(|r| phase(r).unwrap_or_else(nothing)).collect();
+    interleaved(&phases, axis, a)
 }
 
 /// AveragePool.

@@ -63,7 +63,7 @@ pub static RULES: &[Row] = &[
     row("Tanh", 1, Unary(|_, y, g| g * (1.0 - y * y))),
     row("Softplus", 1, Unary(|x, _, g| g * x.unary("Sigmoid"))),
     row("Softsign", 1, Unary(|x, _, g| g / ((x.unary("Abs") + 1.0) * (x.unary("Abs") + 1.0)))),
-    row("HardSwish", 14, Unary(|x, _, g| g * (x.inside(-3.0, 3.0) * (x * (1.0 / 3.0) - 0.5) + x.above(-3.0)))),
+    row("HardSwish", 14, Full(act::hard_swish)),
     row("Clip", 6, Full(act::clip)),
     row("LeakyRelu", 6, Full(act::leaky_relu)),
     row("PRelu", 7, Full(act::prelu)),

@@ -1,6 +1,7 @@
 //! The windows that convolutions and poolings slide over their input, one [`Axis`] for each spatial dimension.
 
 use super::back::Back;
+use super::phase;
 use crate::error::Result;
 use crate::onnx::{Attr, Tensor, Val};
 
@@ -101,6 +102,9 @@ pub(super) fn pads(pads: &[(usize, usize)]) -> Attr {
 /// Adds each window's values, weighted, to the samples it was taken from: the adjoint of a convolution over `shape` with
 /// `weight` [windows' channels, samples' channels / group, kernel..].
 pub(super) fn spread<'g>(g: Val<'g>, weight: &Tensor, axes: &[Axis], group: usize, shape: &[usize]) -> Val<'g> {
+    if let Some(by_phases) = phase::spread(g, weight, axes, group) {
+        return by_phases;
+    }
     let attrs = [
         ("group", Attr::Int(group as i64)),
         ("kernel_shape", column(axes, |a| a.kernel)),
@@ -111,4 +115,11 @@ pub(super) fn spread<'g>(g: Val<'g>, weight: &Tensor, axes: &[Axis], group: usiz
     ];
     let emit = g.emit();
     emit.pictures("ConvTranspose", &[g, emit.constant(weight)], &attrs, shape)
+}
+
+/// Every place in a box of these lengths, row-major.
+pub(super) fn places(lengths: &[usize]) -> Vec<Vec<usize>> {
+    lengths.iter().fold(vec![Vec::new()], |places, &length| {
+        places.iter().flat_map(|p| (0..length).map(move |k| [p.as_slice(), &[k]].concat())).collect()
+    })
 }

@@ -116,6 +116,21 @@ impl<'g> Val<'g> {
         above.binary("And", self.binary("Less", self.scalar(high))).cast(1)
     }
 
+    /// Where `self < other`, as bool.
+    pub fn smaller(self, other: Val<'g>) -> Val<'g> {
+        self.binary("Less", other)
+    }
+
+    /// Both, of bools.
+    pub fn and(self, other: Val<'g>) -> Val<'g> {
+        self.binary("And", other)
+    }
+
+    /// The contrary, of bools.
+    pub fn not(self) -> Val<'g> {
+        self.unary("Not")
+    }
+
     /// 1.0 where `self > other`, else 0.0.
     pub fn above_val(self, other: Val<'g>) -> Val<'g> {
         self.binary("Greater", other).cast(1)

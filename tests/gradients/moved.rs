@@ -36,6 +36,16 @@ pub fn all() -> Vec<Case> {
         op("Conv").x(&[2, 4, 5, 5]).weight(&[6, 4, 3, 3]).ints("strides", &[2, 2]),
         op("MaxPool").x(&[2, 3, 6, 6]).ints("kernel_shape", &[2, 2]).ints("strides", &[2, 2]).apart(),
         op("MaxPool").x(&[2, 3, 5, 5]).ints("kernel_shape", &[3, 3]).ints("strides", &[2, 2]).apart(),
+        op("MaxPool").x(&[1, 2, 5, 6]).ints("kernel_shape", &[1, 3]).ints("strides", &[2, 2]).apart(),
+        op("MaxPool").x(&[1, 2, 7, 7]).ints("kernel_shape", &[2, 2]).ints("strides", &[3, 3]).apart(),
+        op("Conv")
+            .x(&[1, 2, 7, 9])
+            .weight(&[4, 1, 3, 5])
+            .ints("strides", &[3, 2])
+            .int("group", 2)
+            .ints("pads", &[1, 2, 0, 1]),
+        op("Conv").x(&[1, 2, 8, 7]).weight(&[3, 2, 1, 1]).ints("strides", &[2, 3]),
+        op("Conv").x(&[1, 2, 9, 9]).weight(&[3, 2, 3, 2]).ints("strides", &[2, 3]).ints("dilations", &[2, 2]),
         op("AveragePool").x(&[2, 3, 5, 5]).ints("kernel_shape", &[3, 3]),
         op("GlobalAveragePool").x(&[2, 3, 4, 4]),
         // windows of 2x3 out of 4x6, each an entry of axis 0, mixed by attention, and back
