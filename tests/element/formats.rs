@@ -260,7 +260,7 @@ fn a14_colorimetry_on_the_way_in_and_on_the_way_out() {
 fn contrast(rig: &mut Rig, width: u32, stripe: u32) -> f32 {
     let of = rig.info.clone();
     let mut data = vec![PADDING; of.size()];
-    fill(&of, &mut data, of.offset(), of.stride(), |_, x, _| if x / stripe % 2 == 0 { 230 } else { 20 });
+    fill(&of, &mut data, of.offset(), of.stride(), |_, x, _| if (x / stripe).is_multiple_of(2) { 230 } else { 20 });
     let out = rig.pass(gst::Buffer::from_mut_slice(data));
     let mean = |parity: u32| {
         let stripes = (0..width / stripe).filter(|i| i % 2 == parity);
