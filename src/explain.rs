@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::frame::{Frame, Region};
 use crate::labels;
 use crate::onnx::Model;
-use crate::prep::{Preparer, Spec};
+use crate::prep::{Preparer, ResizeMode, Spec, full_frame};
 
 /// A model, opened and explained. `Send`.
 #[derive(Debug)]
@@ -45,9 +45,23 @@ impl Explainer {
     pub fn open(model: &Path, options: &Options) -> Result<Explainer> {
         let original = Model::load(model)?;
         let metadata = original.metadata();
-        let (original, input) = probe::pin(original, options.input_size)?;
-        let spec = Spec::resolve(input.size, input.layout, input.channels, &metadata, Some(model), &options.prep)?;
+        let mut input = probe::picture(&original, options.input_size)?;
+        let mut spec = Spec::resolve(input.size, input.layout, input.channels, &metadata, Some(model), &options.prep)?;
+        let frame = options.frame_size.filter(|_| spec.resize_mode == ResizeMode::FullFrame);
+        if let Some(frame) = frame {
+            (spec.width, spec.height) = full_frame(input.size, frame)?;
+            input = probe::picture(&original, Some((spec.width, spec.height)))?;
+        } else if spec.resize_mode == ResizeMode::FullFrame {
+            spec.origin += " (no frame is known yet: the input keeps its own size, and frames of other proportions are letterboxed)";
+        }
         let config = options.engine();
+        let original = probe::pin(original, &input, &config).map_err(|error| match (error, frame) {
+            (Error::Setting { name: "input-size", why, .. }, Some((width, height))) => {
+                let why = format!("for frames of {width}x{height} {why}, or use resize-mode=letterbox");
+                Error::Setting { name: "resize-mode", value: ResizeMode::FullFrame.name().into(), why }
+            }
+            (other, _) => other,
+        })?;
         let facts = probe::measure(&original, &input, &config)?;
         let lowered = cam::lower(&original, &facts, &input.name, &options.request())?;
         let (labels, warnings) =
@@ -193,6 +207,14 @@ impl Explainer {
     /// The explained model, as bytes of an ONNX file.
     pub fn explained_model(&self) -> &[u8] {
         &self.explained
+    }
+
+    /// The model as it was read, its input of the size that is explained, as bytes of an ONNX file.
+    ///
+    /// # Errors
+    /// [`Error::ModelUnusable`] where it cannot be written.
+    pub fn original_model(&self) -> Result<Vec<u8>> {
+        self.original.to_bytes()
     }
 
     /// The original model's outputs on an input: what the explained model's must equal.

@@ -97,6 +97,28 @@ fn the_peak_lies_in_the_box() {
     assert!(hits >= 21 && objects == 22, "{hits} of {objects}");
 }
 
+/// A strawberry at the very side of a wide frame, where a cropping model does not look.
+#[test]
+fn a_full_frame_is_seen_to_its_sides() {
+    let Some(data) = shared() else { return };
+    let size = (640, 360);
+    let prep = Overrides { resize_mode: Some(ResizeMode::FullFrame), ..Overrides::default() };
+    let mut explainer = demo(Options { prep, frame_size: Some(size), ..Options::default() });
+    assert_eq!(explainer.input_shape(), [1, 3, 224, 384]);
+    let object = image::open(data.join("images/strawberry.jpg")).expect("a picture").to_rgb8();
+    let object = image::imageops::thumbnail(&object, 140, 140);
+    for left in [0, 500] {
+        let mut rgb = image::RgbImage::from_pixel(640, 360, image::Rgb([128; 3]));
+        image::imageops::replace(&mut rgb, &object, i64::from(left), 110);
+        let map = explain(&mut explainer, rgb.as_raw(), size, 640 * 3, 949);
+        assert_eq!(map.dim(), (7, 12));
+        let (x, y) = peak(&map);
+        let (x, y) = (x * 640.0, y * 360.0);
+        println!("strawberry at {left}: peak at {x:.0},{y:.0}");
+        assert!((f64::from(left)..f64::from(left) + 140.0).contains(&x) && (110.0..250.0).contains(&y), "{x},{y}");
+    }
+}
+
 #[test]
 fn the_heat_follows_the_object() {
     let Some(data) = shared() else { return };

@@ -37,6 +37,11 @@ impl Video {
         })
     }
 
+    /// (width, height)
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.width, self.height)
+    }
+
     /// Runs `f` on the frame that the buffer holds; strides and offsets are its `GstVideoMeta`'s, where it has one.
     pub(super) fn with_frame<T>(
         &self,

@@ -16,8 +16,8 @@ use super::message;
 use super::session::Session;
 use super::settings::{GradCam, Settings};
 use crate::error::{Error, Result};
-use crate::explain::Explainer;
-use crate::worker::guard;
+use crate::explain::{Explainer, Options};
+use crate::worker::{Stopper, guard};
 
 static CAT: LazyLock<gst::DebugCategory> =
     LazyLock::new(|| gst::DebugCategory::new("gradcam", gst::DebugColorFlags::empty(), Some("Grad-CAM on live video")));
@@ -27,6 +27,15 @@ static CAT: LazyLock<gst::DebugCategory> =
 pub struct State {
     session: Option<Session>,
     video: Option<Video>,
+    opened: Option<Opened>,
+}
+
+/// What the open model was opened from, to open it for frames of other proportions.
+#[derive(Debug)]
+struct Opened {
+    settings: Settings,
+    /// The model's input before any frame was known, (width, height).
+    own: (usize, usize),
 }
 
 /// A poisoned lock still holds whole values here: nothing is left half changed by a panic.
@@ -102,7 +111,8 @@ impl BaseTransformImpl for GradCam {
         let settings = lock(&self.settings).clone();
         let session = guard(|| self.open(&settings)).map_err(|error| message::failure(&error))?;
         *lock(&self.stopper) = Some(session.worker().stopper());
-        *lock(&self.state) = State { session: Some(session), video: None };
+        let opened = Opened { settings, own: session.input_size() };
+        *lock(&self.state) = State { session: Some(session), video: None, opened: Some(opened) };
         self.started.store(true, Ordering::SeqCst);
         Ok(())
     }
@@ -145,7 +155,7 @@ impl BaseTransformImpl for GradCam {
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
         let live = lock(&self.settings).live();
         let mut state = lock(&self.state);
-        let State { session: Some(session), video: Some(video) } = &mut *state else {
+        let State { session: Some(session), video: Some(video), .. } = &mut *state else {
             return Err(gst::FlowError::NotNegotiated);
         };
         if let Err(error) = session.retarget(&live.target_class) {
@@ -180,7 +190,12 @@ impl VideoFilterImpl for GradCam {
         _: &gst_video::VideoInfo,
     ) -> Result<(), gst::LoggableError> {
         let video = Video::new(info).ok_or_else(|| gst::loggable_error!(CAT, "cannot paint on {caps}"))?;
-        lock(&self.state).video = Some(video);
+        let mut state = lock(&self.state);
+        if let Err(error) = guard(|| self.fit(&mut state, video.size())) {
+            self.post_error_message(message::failure(&error));
+            return Err(gst::loggable_error!(CAT, "cannot explain {caps}: {error}"));
+        }
+        state.video = Some(video);
         Ok(())
     }
 }
@@ -188,9 +203,40 @@ impl VideoFilterImpl for GradCam {
 impl GradCam {
     /// Opens the model as the properties say, and tells the log and the bus what was found.
     fn open(&self, settings: &Settings) -> Result<Session> {
-        let model = settings.model()?;
-        let explainer = Explainer::open(&model, &settings.options()?)?;
+        let explainer = self.explainer(settings, None)?;
         let info = explainer.info().clone();
+        let session = Session::new(explainer, &settings.live())?;
+        for warning in &info.warnings {
+            message::remark(&*self.obj(), warning);
+        }
+        lock(&self.settings).resolved_target_layer = Some(info.layer);
+        self.obj().notify_resolved_target_layer();
+        Ok(session)
+    }
+
+    /// Opens the model anew where whole frames of this size need another input.
+    fn fit(&self, state: &mut State, frame: (usize, usize)) -> Result<()> {
+        let State { session: Some(session), opened: Some(opened), .. } = state else { return Ok(()) };
+        if !session.wants(frame, opened.own)? {
+            return Ok(());
+        }
+        let explainer = self.explainer(&opened.settings, Some(frame))?;
+        let mut stopper = lock(&self.stopper);
+        // A flush or the end may have come in the meantime; the worker that goes cancels its own stopper.
+        let cancelled = stopper.as_ref().is_some_and(Stopper::is_cancelled);
+        session.reopen(explainer)?;
+        let fresh = session.worker().stopper();
+        if cancelled {
+            fresh.cancel();
+        }
+        *stopper = Some(fresh);
+        Ok(())
+    }
+
+    fn explainer(&self, settings: &Settings, frame_size: Option<(usize, usize)>) -> Result<Explainer> {
+        let model = settings.model()?;
+        let explainer = Explainer::open(&model, &Options { frame_size, ..settings.options()? })?;
+        let info = explainer.info();
         gst::info!(CAT, imp = self, "{}: {}", model.display(), info.spec.origin);
         gst::info!(
             CAT,
@@ -204,13 +250,7 @@ impl GradCam {
         if let Some(check) = &info.self_check {
             gst::info!(CAT, imp = self, "self-check: {check}");
         }
-        let session = Session::new(explainer, &settings.live())?;
-        for warning in &info.warnings {
-            message::remark(&*self.obj(), warning);
-        }
-        lock(&self.settings).resolved_target_layer = Some(info.layer);
-        self.obj().notify_resolved_target_layer();
-        Ok(session)
+        Ok(explainer)
     }
 
     fn cancel(&self) {

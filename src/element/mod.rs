@@ -101,6 +101,7 @@ enumeration! {
     Crop, "crop", "The middle of the frame" => Some(prep::ResizeMode::Crop);
     Stretch, "stretch", "The whole frame, its shape changed" => Some(prep::ResizeMode::Stretch);
     Letterbox, "letterbox", "The whole frame, with bars" => Some(prep::ResizeMode::Letterbox);
+    FullFrame, "full-frame", "The whole frame at its own proportions" => Some(prep::ResizeMode::FullFrame);
 }
 
 enumeration! {

@@ -7,7 +7,7 @@ use super::settings::Live;
 use crate::cam::Target;
 use crate::error::Result;
 use crate::explain::{ClassMap, Explainer, ModelInfo};
-use crate::prep::Preparer;
+use crate::prep::{Preparer, ResizeMode, full_frame};
 use crate::render::Painter;
 use crate::worker::{Worker, guard};
 
@@ -39,6 +39,26 @@ impl Session {
             failures: Failures::default(),
             told_blank: false,
         })
+    }
+
+    /// Goes on with the same model, opened anew for other frames: style, targets and what was told stay.
+    pub(super) fn reopen(&mut self, explainer: Explainer) -> Result<()> {
+        self.info = explainer.info().clone();
+        self.preparer = explainer.preparer();
+        self.worker = Worker::spawn(explainer)?;
+        Ok(())
+    }
+
+    /// The input size that whole frames of this size ask for, where it is another than now.
+    pub(super) fn wants(&self, frame: (usize, usize), own: (usize, usize)) -> Result<bool> {
+        let spec = &self.info.spec;
+        let full = spec.resize_mode == ResizeMode::FullFrame;
+        Ok(full && full_frame(own, frame)? != (spec.width, spec.height))
+    }
+
+    /// The model's input, (width, height).
+    pub(super) fn input_size(&self) -> (usize, usize) {
+        (self.info.spec.width, self.info.spec.height)
     }
 
     pub(super) fn worker(&self) -> &Worker {

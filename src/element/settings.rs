@@ -45,7 +45,7 @@ pub struct GradCam {
     #[property(name = "resize-mode", get, set, type = ResizeMode, member = resize_mode, mutable_ready, nick = "Resize mode",
         blurb = "How a frame is fitted to the model's input; the map is fitted back the same way", builder(ResizeMode::default()))]
     #[property(name = "input-size", get, set, type = Option<String>, member = input_size, mutable_ready, nick = "Input size",
-        blurb = "\"WxH\" in pixels, for models whose input size is free (unset = the model's own)")]
+        blurb = "\"WxH\" in pixels; a model exported for another size is rewritten where its graph allows it (unset = the model's own)")]
     #[property(name = "alpha", get, set, type = f64, member = alpha, minimum = 0.0, maximum = 1.0, default = 0.5, controllable, mutable_playing, nick = "Alpha",
         blurb = "Opacity of the map: 0 = only the picture, 1 = only the map")]
     #[property(name = "colormap", get, set, type = Colormap, member = colormap, mutable_playing, nick = "Colour map",
@@ -149,6 +149,7 @@ impl Settings {
                 resize_mode: self.resize_mode.into(),
             },
             input_size: set(&self.input_size).map(size).transpose()?,
+            frame_size: None,
             labels_file: set(&self.labels_file).map(PathBuf::from),
             runtime_library: set(&self.runtime_library).map(PathBuf::from),
             threads: self.threads as usize,

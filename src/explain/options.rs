@@ -17,8 +17,12 @@ pub struct Options {
     pub score_output: Option<String>,
     /// Preprocessing that overrides the model's own word.
     pub prep: Overrides,
-    /// `(width, height)` for models whose input size is dynamic.
+    /// `(width, height)` instead of the model's own; models that were exported for one size are rewritten where their graph
+    /// allows it.
     pub input_size: Option<(usize, usize)>,
+    /// `(width, height)` of the frames to come, for the resize mode `full-frame`. `None` = not known yet: the input keeps its
+    /// size, and frames are letterboxed.
+    pub frame_size: Option<(usize, usize)>,
     /// Class names, one a line (or JSON); `None` = the model's metadata, else a file beside the model.
     pub labels_file: Option<PathBuf>,
     /// ONNX Runtime's shared library.
@@ -37,6 +41,7 @@ impl Default for Options {
             score_output: None,
             prep: Overrides::default(),
             input_size: None,
+            frame_size: None,
             labels_file: None,
             runtime_library: None,
             threads: 0,

@@ -6,19 +6,23 @@ use ndarray::ArrayD;
 
 use crate::engine::{Config, Engine, Input, Output};
 use crate::error::{Error, Result};
-use crate::onnx::{DType, Data, Fact, Facts, Graph, Model, Tensor, ValueInfo};
+use crate::onnx::{DType, Data, Fact, Facts, Graph, Model, Relaxed, Tensor, ValueInfo};
 use crate::prep::Layout;
 
 /// Input pixels that a model may ask for; more is a slip or an attack.
 const MAX_PIXELS: usize = 1 << 26;
 /// Side of the input where neither model nor user says one.
 const DEFAULT_SIDE: usize = 224;
+/// Pictures at a time in a model that was exported for several: it is run once as it is before it is brought down to one.
+const MAX_BATCH: usize = 256;
 
 /// The picture's input, its sizes pinned.
 #[derive(Debug, Clone)]
 pub(super) struct Picture {
     pub name: String,
     pub shape: Vec<usize>,
+    /// The shape that the file fixes, where it says one; else as `shape`.
+    pub own: Vec<usize>,
     /// `(width, height)`
     pub size: (usize, usize),
     pub channels: usize,
@@ -26,15 +30,45 @@ pub(super) struct Picture {
     pub warning: Option<String>,
 }
 
-/// Finds the picture's input and fixes its dynamic sizes.
-pub(super) fn pin(mut model: Model, asked: Option<(usize, usize)>) -> Result<(Model, Picture)> {
-    let picture = picture(&model, asked)?;
-    model.pin_input(&picture.name, DType::F32, &picture.shape);
-    model.drop_declared_shapes();
-    Ok((model, picture))
+/// Fixes the input's sizes to what was asked for: dynamic ones as they are, others by rewriting what follows from them.
+pub(super) fn pin(mut model: Model, picture: &Picture, config: &Config) -> Result<Model> {
+    set_shape(&mut model, &picture.name, &picture.own);
+    if picture.own == picture.shape {
+        return Ok(model);
+    }
+    let size = match picture.layout {
+        Layout::ChannelsFirst => (picture.own[3], picture.own[2]),
+        Layout::ChannelsLast => (picture.own[2], picture.own[1]),
+    };
+    let own = Picture { shape: picture.own.clone(), size, ..picture.clone() };
+    let facts = measure(&model, &own, config)?;
+    let mut relaxed = Relaxed::new(model, facts, &picture.name);
+    set_shape(relaxed.model_mut(), &picture.name, &picture.shape);
+    let refuse = |why: String| {
+        let [own, asked] =
+            [&picture.own, &picture.shape].map(|s| s.iter().map(usize::to_string).collect::<Vec<_>>().join("x"));
+        let why = format!("the input cannot be {asked} instead of {own}: {why}");
+        if picture.own[0] != 1 && picture.own[1..] == picture.shape[1..] {
+            return Error::ModelUnusable { why: format!("{why}; export it with batch size 1 or dynamic") };
+        }
+        let (width, height) = picture.size;
+        let why = format!("{why}; keep its own size or export the model with dynamic sizes");
+        Error::Setting { name: "input-size", value: format!("{width}x{height}"), why }
+    };
+    let new = measure(relaxed.model(), picture, config).map_err(|error| match error {
+        Error::Session { why } | Error::ModelUnusable { why } => refuse(relaxed.verdict(&why)),
+        other => other,
+    })?;
+    relaxed.settle(&new).map_err(refuse)
 }
 
-fn picture(model: &Model, asked: Option<(usize, usize)>) -> Result<Picture> {
+fn set_shape(model: &mut Model, name: &str, shape: &[usize]) {
+    model.pin_input(name, DType::F32, shape);
+    model.drop_declared_shapes();
+}
+
+/// Finds the picture's input and the sizes that it gets.
+pub(super) fn picture(model: &Model, asked: Option<(usize, usize)>) -> Result<Picture> {
     let unusable = |why: String| Err(Error::ModelUnusable { why });
     let inputs = model.inputs();
     let list = || inputs.iter().map(ValueInfo::to_string).collect::<Vec<_>>().join(", ");
@@ -58,9 +92,9 @@ fn picture(model: &Model, asked: Option<(usize, usize)>) -> Result<Picture> {
     let &[batch, second, third, fourth] = dims.as_slice() else {
         return unusable(format!("its input {input} is no picture: four axes, [1, 3, height, width], are needed"));
     };
-    if batch.is_some_and(|n| n != 1) {
+    if batch.is_some_and(|n| n == 0 || n > MAX_BATCH) {
         return unusable(format!(
-            "its input {input} takes several pictures at a time; export it with batch size 1 or dynamic"
+            "its input {input} takes too many pictures at a time; export it with batch size 1 or dynamic"
         ));
     }
     let is_channels = |d: Option<usize>| matches!(d, Some(1 | 3));
@@ -78,22 +112,14 @@ fn picture(model: &Model, asked: Option<(usize, usize)>) -> Result<Picture> {
     }
     if let Some((w, h)) = asked {
         let refuse = |why: String| Err(Error::Setting { name: "input-size", value: format!("{w}x{h}"), why });
-        if width.is_some_and(|width| width != w) || height.is_some_and(|height| height != h) {
-            let side = |side: Option<usize>| side.map_or("any".into(), |side| side.to_string());
-            return refuse(format!(
-                "the model was exported for pictures of {}x{}; leave input-size away, or export it with dynamic sizes",
-                side(width),
-                side(height)
-            ));
-        }
         if pixels(w, h).is_none() {
             return refuse(format!("1 to {MAX_PIXELS} pixels are supported"));
         }
     }
     let guessed = asked.is_none() && (width.is_none() || height.is_none());
-    let width = width.or(asked.map(|(w, _)| w)).unwrap_or(DEFAULT_SIDE);
-    let height = height.or(asked.map(|(_, h)| h)).unwrap_or(DEFAULT_SIDE);
-    if pixels(width, height).is_none() {
+    let (wide, high) = asked.unwrap_or((width.unwrap_or(DEFAULT_SIDE), height.unwrap_or(DEFAULT_SIDE)));
+    let (width, height) = (width.unwrap_or(wide), height.unwrap_or(high));
+    if pixels(width, height).is_none_or(|n| n.saturating_mul(batch.unwrap_or(1)) > MAX_PIXELS) {
         return unusable(format!(
             "its input {input} is out of range: pictures of 1 to {MAX_PIXELS} pixels are supported, export it for another size"
         ));
@@ -101,11 +127,12 @@ fn picture(model: &Model, asked: Option<(usize, usize)>) -> Result<Picture> {
     let warning = guessed.then(|| {
         format!("the model's input size is dynamic: {width}x{height} is used; set input-size to the size that it was trained with")
     });
-    let shape = match layout {
-        Layout::ChannelsFirst => vec![1, channels, height, width],
-        Layout::ChannelsLast => vec![1, height, width, channels],
+    let shape = |batch, width, height| match layout {
+        Layout::ChannelsFirst => vec![batch, channels, height, width],
+        Layout::ChannelsLast => vec![batch, height, width, channels],
     };
-    Ok(Picture { name: input.name.clone(), shape, size: (width, height), channels, layout, warning })
+    let (own, shape) = (shape(batch.unwrap_or(1), width, height), shape(1, wide, high));
+    Ok(Picture { name: input.name.clone(), shape, own, size: (wide, high), channels, layout, warning })
 }
 
 /// `None` where there are none, or more than a picture may have.

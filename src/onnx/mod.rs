@@ -14,6 +14,7 @@ mod padded;
 #[rustfmt::skip]
 #[allow(clippy::unwrap_used)] // generated
 mod proto;
+mod repin;
 mod tensor;
 mod val;
 
@@ -22,5 +23,6 @@ pub use facts::{Fact, Facts};
 pub use graph::Graph;
 pub use model::{MAX_OPSET, MIN_OPSET, Model, ValueInfo};
 pub use node::{Attr, Node};
+pub use repin::Relaxed;
 pub use tensor::{DType, Data, Tensor};
 pub use val::Val;

@@ -13,6 +13,7 @@ mod sidecar;
 pub mod spec;
 mod text;
 
+pub use fit::full_frame;
 pub use spec::{ColorFormat, Layout, Overrides, Preprocess, ResizeMode, Spec};
 pub use text::{parse_numbers, parse_size};
 

@@ -90,9 +90,12 @@ pub enum ResizeMode {
     Stretch,
     /// The whole frame, undistorted, grey beside it.
     Letterbox,
+    /// The whole frame, undistorted, in an input of the frame's own proportions: see [`full_frame`](super::full_frame).
+    FullFrame,
 }
 
-names!(ResizeMode, "resize-mode": Crop = "crop", Stretch = "stretch", Letterbox = "letterbox");
+names!(ResizeMode, "resize-mode": Crop = "crop", Stretch = "stretch", Letterbox = "letterbox",
+    FullFrame = "full-frame");
 
 /// Order of the input tensor's axes.
 #[allow(missing_docs)]

@@ -9,7 +9,7 @@ use gst_video::{
 };
 
 use crate::models;
-use crate::rig::{ALPHA, PADDING, Rig, bytes, fill, fill_halves, formats, halves, info, sides};
+use crate::rig::{ALPHA, PADDING, Rig, brightness, bytes, fill, fill_halves, formats, halves, info, sides};
 
 /// The map of "bright" over a picture that is light on the left: light there, black on the other side.
 fn assert_left((left, right): (f32, f32), of: &VideoInfo) {
@@ -253,5 +253,56 @@ fn a14_colorimetry_on_the_way_in_and_on_the_way_out() {
                 }
             }
         }
+    }
+}
+
+/// Light and dark stripes of so many pixels: how far apart the map has them.
+fn contrast(rig: &mut Rig, width: u32, stripe: u32) -> f32 {
+    let of = rig.info.clone();
+    let mut data = vec![PADDING; of.size()];
+    fill(&of, &mut data, of.offset(), of.stride(), |_, x, _| if (x / stripe).is_multiple_of(2) { 230 } else { 20 });
+    let out = rig.pass(gst::Buffer::from_mut_slice(data));
+    let mean = |parity: u32| {
+        let stripes = (0..width / stripe).filter(|i| i % 2 == parity);
+        let centres = stripes.map(|i| i * stripe + stripe / 2).collect::<Vec<_>>();
+        centres.iter().map(|&x| brightness(&of, &out, x..x + 1)).sum::<f32>() / centres.len() as f32
+    };
+    mean(0) - mean(1)
+}
+
+/// The whole frame at its own proportions: the model is opened anew for other proportions, and a cell of its map stays as fine.
+#[test]
+fn a02_a_full_frame_follows_the_proportions_of_the_caps() {
+    let settings = [("resize-mode", "full-frame"), ("target-class", "bright"), ("input-size", "16x16")];
+    let mut rig = Rig::new(info(VideoFormat::Rgb, 64, 64), &settings);
+    for (width, height) in [(64, 64), (256, 64), (64, 128), (512, 128), (64, 64)] {
+        assert!(rig.caps(&info(VideoFormat::Rgb, width, height)), "{width}x{height}");
+        // 16 cells to the short side: a stripe of an eighth of it has two
+        let stripe = width.min(height) / 8;
+        let contrast = contrast(&mut rig, width, stripe);
+        assert!(contrast > 100.0, "{width}x{height}: {contrast}");
+        assert_left(rig.halves(230, 0), &rig.info.clone());
+    }
+    assert!(rig.warnings().is_empty());
+    assert!(!rig.caps(&info(VideoFormat::Rgb, 2048, 64)), "32 times as long as wide");
+    let message = rig.bus.pop_filtered(&[gst::MessageType::Error]).expect("an error on the bus");
+    let gst::MessageView::Error(error) = message.view() else { panic!("not an error") };
+    assert!(error.error().to_string().contains("2048x64"), "{}", error.error());
+}
+
+#[test]
+fn a_model_of_one_size_refuses_full_frames_by_the_node() {
+    let mut rig = Rig::with_model(
+        models::save(&models::one_size()),
+        info(VideoFormat::I420, 64, 64),
+        &[("resize-mode", "full-frame"), ("self-check", "false")],
+    );
+    rig.halves(230, 0);
+    assert!(!rig.caps(&info(VideoFormat::I420, 256, 64)));
+    let message = rig.bus.pop_filtered(&[gst::MessageType::Error]).expect("an error on the bus");
+    let gst::MessageView::Error(error) = message.view() else { panic!("not an error") };
+    let text = error.error().to_string();
+    for word in ["resize-mode=full-frame", "256x64", "\"fc\"", "192", "3x8x8", "letterbox"] {
+        assert!(text.contains(word), "{word:?} is missing in: {text}");
     }
 }

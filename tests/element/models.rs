@@ -60,6 +60,19 @@ fn pointwise(classes: &[(&str, [f32; 3], f32)], from: &str, mut model: Model) ->
     model
 }
 
+/// A fully connected layer on the whole grid: for pictures of 8x8 only.
+pub fn one_size() -> Model {
+    let mut model = Model::new(17);
+    model.add_input("input", DType::F32, &[1, 3, 8, 8].map(Some));
+    model.add_initializer("conv.weight", &Tensor::f32(&[3, 3, 1, 1], vec![1.0; 9]));
+    model.add_node("Conv", "conv", &["input", "conv.weight"], &["layer"], &[]);
+    model.add_initializer("fc.weight", &Tensor::f32(&[192, 2], (0..384).map(|i| (i % 7) as f32 - 3.0).collect()));
+    model.add_node("Flatten", "flatten", &["layer"], &["flat"], &[]);
+    model.add_node("Gemm", "fc", &["flat", "fc.weight"], &["scores"], &[]);
+    model.add_output("scores", Some(DType::F32), Some(&[1, 2].map(Some)));
+    model
+}
+
 /// Takes about a second a frame on one thread, in several operators.
 pub fn slow() -> Model {
     let mut model = Model::new(17);

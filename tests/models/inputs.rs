@@ -34,10 +34,6 @@ fn b20_dynamic_size() {
     assert_eq!(explainer.input_shape(), [1, 3, 8, 12]);
     assert!(explainer.info().warnings.is_empty());
     assert_eq!(maps(&mut explainer, &BEST)[0].map.dim(), (4, 6));
-
-    let fixed = Options { input_size: Some((12, 8)), ..options() };
-    let error = refusal_with("B20 fixed", &bytes(&net::little()), &fixed, &["input-size=12x8", "8x8"]);
-    assert!(matches!(error, Error::Setting { name: "input-size", .. }));
 }
 
 #[test]
@@ -51,9 +47,43 @@ fn b20_no_shape_at_all() {
 }
 
 #[test]
+fn b08_too_large_a_picture() {
+    let model = net::little_for(17, &[Some(1), Some(3), Some(200_000), Some(200_000)]);
+    unusable("B08", &bytes(&model), &["\"x\"", "1x3x200000x200000", "another size"]);
+    let asked = Options { input_size: Some((8, 8)), ..options() };
+    refusal_with("B08 asked for another", &bytes(&model), &asked, &["1x3x200000x200000", "another size"]);
+    for size in [(0, 8), (200_000, 200_000), (usize::MAX, 2)] {
+        let asked = Options { input_size: Some(size), ..options() };
+        let error = refusal_with("B08 input-size", &bytes(&net::little()), &asked, &["pixels"]);
+        assert!(matches!(error, Error::Setting { name: "input-size", .. }));
+    }
+}
+
+#[test]
 fn b20_eight_pictures_at_a_time() {
-    let model = net::little_for(17, &[Some(8), Some(3), Some(8), Some(8)]);
-    unusable("B20 batch 8", &bytes(&model), &["\"x\"", "8x3x8x8", "batch size 1 or dynamic"]);
+    let mut eight = open(&net::little_for(17, &[Some(8), Some(3), Some(8), Some(8)]));
+    assert_eq!(eight.input_shape(), [1, 3, 8, 8]);
+    assert_eq!(maps(&mut eight, &BEST)[0].map, maps(&mut open(&net::little()), &BEST)[0].map);
+
+    let mut model = net::body(17, &[Some(8), Some(3), Some(8), Some(8)]);
+    net::linear(&mut model, "flat", "scores", net::CLASSES);
+    model.add_initializer("prior", &net::weights(&[8, net::CLASSES], 9));
+    model.add_node("Add", "/prior/Add", &["scores", "prior"], &["each"], &[]);
+    model.add_node(
+        "ReduceMean",
+        "/mean",
+        &["each"],
+        &["logits"],
+        &[net::ints("axes", &[0]), ("keepdims", Attr::Int(1))],
+    );
+    net::output(&mut model, "logits");
+    unusable(
+        "B20 batch 8",
+        &bytes(&model),
+        &["/prior/Add", "axis of 8", "1x3x8x8", "8x3x8x8", "batch size 1 or dynamic"],
+    );
+    let many = net::little_for(17, &[Some(100_000), Some(3), Some(8), Some(8)]);
+    unusable("B20 batch 100000", &bytes(&many), &["100000x3x8x8", "batch size 1 or dynamic"]);
 }
 
 /// What a model of this input says.

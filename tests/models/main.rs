@@ -9,6 +9,7 @@ mod inputs;
 mod layers;
 mod net;
 mod raw;
+mod resized;
 mod roundtrip;
 mod scale;
 mod structure;

@@ -111,7 +111,7 @@ fn every_name_is_read_back() {
     assert!(ResizeMode::ALL.iter().all(|v| v.name().parse::<ResizeMode>().unwrap() == *v));
     assert_eq!(
         "squash".parse::<ResizeMode>().unwrap_err().to_string(),
-        "resize-mode=squash: use one of crop, stretch, letterbox"
+        "resize-mode=squash: use one of crop, stretch, letterbox, full-frame"
     );
 }
 
@@ -152,7 +152,7 @@ fn wrong_words_in_the_model_name_the_key_and_the_way_out() {
         (
             "gradcam.resize-mode",
             "fill",
-            "use one of crop, stretch, letterbox; correct it there, or set the option resize-mode",
+            "use one of crop, stretch, letterbox, full-frame; correct it there, or set the option resize-mode",
         ),
         ("gradcam.preprocess", "caffe", "use one of auto, imagenet"),
     ] {

@@ -84,13 +84,14 @@ struct Contest {
 
 impl Contest {
     fn open(args: &Args) -> Result<(Contest, Vec<usize>)> {
-        let options = args.options.to_options();
+        let options = gstgradcam::Options { frame_size: Some((WIDTH, HEIGHT)), ..args.options.to_options() };
         let explainer = Explainer::open(&args.model, &options)?;
         warn(explainer.info());
         let shape = explainer.input_shape().to_vec();
         let values = noise(&shape);
-        let plain = Model::load(&args.model)?;
-        let plain_outputs: Vec<String> = plain.outputs().into_iter().map(|output| output.name).collect();
+        let plain = explainer.original_model()?;
+        let plain_outputs: Vec<String> =
+            Model::from_bytes(&plain)?.outputs().into_iter().map(|output| output.name).collect();
         let explained = explainer.explained_model().to_vec();
         let metadata = Model::from_bytes(&explained)?.metadata();
         let named = |what: &str| -> Result<String> {
@@ -102,7 +103,7 @@ impl Contest {
             explained_outputs.push(named(what)?);
         }
         let contest = Contest {
-            plain: plain.to_bytes()?,
+            plain,
             target: named("target")?,
             input: explainer.info().input.clone(),
             layer: explainer.info().layer.clone(),
@@ -177,7 +178,8 @@ impl Drop for Stop {
 
 /// Median time of each stage of a frame.
 fn stages(args: &Args, threads: usize) -> Result<Vec<(&'static str, Duration)>> {
-    let options = gstgradcam::Options { threads, self_check: false, ..args.options.to_options() };
+    let frame_size = Some((WIDTH, HEIGHT));
+    let options = gstgradcam::Options { threads, frame_size, self_check: false, ..args.options.to_options() };
     let mut explainer = Explainer::open(&args.model, &options)?;
     let mut preparer = explainer.preparer();
     let targets = explainer.targets("")?;

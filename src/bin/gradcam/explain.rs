@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use gstgradcam::frame::{Color, Format, Frame, FrameMut, Matrix, Plane, Range, Region};
 use gstgradcam::render::Painter;
-use gstgradcam::{ClassMap, Explainer, Explanation};
+use gstgradcam::{ClassMap, Explainer, Explanation, Options};
 use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
 use ndarray::{Array4, ArrayD};
 use ndarray_npy::{ReadNpyExt, WriteNpyExt};
@@ -55,16 +55,13 @@ pub fn run(args: &Args) -> Result<()> {
             format!("--overlay needs a picture, and {:?} is a tensor; give the picture itself", args.input).into()
         );
     }
-    let mut explainer = Explainer::open(&args.model, &args.options.to_options())?;
+    let picture = if tensor { None } else { Some(read_image(&args.input)?) };
+    let frame_size = picture.as_ref().map(|picture| (picture.width() as usize, picture.height() as usize));
+    let options = Options { frame_size, ..args.options.to_options() };
+    let mut explainer = Explainer::open(&args.model, &options)?;
     warn(explainer.info());
     let targets = explainer.targets(&args.target_class)?;
-    let explanation = if tensor {
-        let values = read_tensor(&args.input, explainer.input_shape())?;
-        let whole = explainer.info().spec.clone();
-        let region = Region { x: 0.0, y: 0.0, width: whole.width as f32, height: whole.height as f32 };
-        explainer.explain_tensor(values.view(), &targets, region)?
-    } else {
-        let mut picture = read_image(&args.input)?;
+    let explanation = if let Some(mut picture) = picture {
         let (width, height) = (picture.width() as usize, picture.height() as usize);
         let planes = vec![Plane { data: picture.as_raw().as_slice(), stride: width * 3 }];
         let explanation = explainer.explain(&Frame::new(Format::Rgb, width, height, COLOR, planes)?, &targets)?;
@@ -73,6 +70,11 @@ pub fn run(args: &Args) -> Result<()> {
             picture.save_with_format(path, image::ImageFormat::Png).map_err(|error| cannot_write(path, &error))?;
         }
         explanation
+    } else {
+        let values = read_tensor(&args.input, explainer.input_shape())?;
+        let whole = explainer.info().spec.clone();
+        let region = Region { x: 0.0, y: 0.0, width: whole.width as f32, height: whole.height as f32 };
+        explainer.explain_tensor(values.view(), &targets, region)?
     };
     if let Some(path) = &args.raw {
         write_maps(path, &explanation)?;

@@ -45,7 +45,7 @@ pub struct ModelOptions {
     /// How a picture is fitted to the model's input [default: the model's word, else crop]
     #[arg(long, value_parser = choice(ResizeMode::ALL.iter().copied(), ResizeMode::name))]
     resize_mode: Option<ResizeMode>,
-    /// Input size of a model that leaves it open, e.g. 320x240
+    /// Input size, e.g. 320x240; a model exported for another is rewritten where it can be [default: the model's own]
     #[arg(long, value_name = "WxH", value_parser = parse_size)]
     input_size: Option<(usize, usize)>,
     /// Class names: one a line, or JSON [default: the model's metadata, else a file beside the model]
@@ -77,6 +77,7 @@ impl ModelOptions {
                 resize_mode: self.resize_mode,
             },
             input_size: self.input_size,
+            frame_size: None,
             labels_file: self.labels_file.clone(),
             runtime_library: self.runtime_library.clone(),
             threads: self.threads,
