@@ -251,7 +251,11 @@ fn wrong_usage_ends_with_2_and_help_with_0() {
 fn bench_prints_its_table() {
     let desk = Desk::new();
     let table = desk.says(&["bench", "colours.onnx", "--runs", "2", "--threads", "1"]);
-    for row in ["alone in the process", "alive, idle", "alive, busy", "prepare the input", "paint the map"] {
+    for row in ["alone in the process", "alive, idle", "alive, busy", "load", "prepare the input", "paint the map"] {
         assert!(table.contains(row), "{row} is not in\n{table}");
     }
+    let rows = json(&desk.says(&["bench", "colours.onnx", "--runs", "2", "--threads", "1", "--json"]));
+    let count = |table: &str| rows[table].as_array().map(Vec::len);
+    assert_eq!((count("inference"), count("frame")), (Some(3), Some(4)));
+    assert!(rows["load"]["plain-ms"].is_number() && rows["load"]["explained-ms"].is_number());
 }

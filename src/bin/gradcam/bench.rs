@@ -1,4 +1,4 @@
-//! `gradcam bench`: plain against explained inference in strict alternation, and each stage of a frame.
+//! `gradcam bench`: plain against explained, at load and in inference, in strict alternation; and each stage of a frame.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use gstgradcam::frame::{Color, Format, Frame, FrameMut, Matrix, Plane, Range};
 use gstgradcam::onnx::Model;
 use gstgradcam::render::Painter;
 use ndarray::{Array1, ArrayD, IxDyn};
+use serde_json::json;
 
 use crate::options::{ModelOptions, PaintOptions};
 use crate::{Failure, Result, say, warn};
@@ -22,6 +23,9 @@ pub struct Args {
     /// Timed runs of each kind (fewer than 30 say little)
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     options: ModelOptions,
     #[command(flatten)]
@@ -30,6 +34,8 @@ pub struct Args {
 
 /// Untimed runs before the timed ones, at most.
 const WARM_UP: u32 = 10;
+/// A model is loaded so often, at most.
+const LOADS: u32 = 5;
 const WIDTH: usize = 1920;
 const HEIGHT: usize = 1080;
 
@@ -41,30 +47,51 @@ enum Company {
     Busy,
 }
 
+impl Company {
+    fn name(self) -> &'static str {
+        match self {
+            Company::Alone => "alone in the process",
+            Company::Idle => "another engine alive, idle",
+            Company::Busy => "another engine alive, busy",
+        }
+    }
+}
+
 pub fn run(args: &Args) -> Result<()> {
     let (contest, shape) = Contest::open(args)?;
-    say!("{} at layer {:?}, input {shape:?}, median of {} runs each", args.model.display(), contest.layer, args.runs);
-    say!("");
-    say!("{:<34} {:>7} {:>10} {:>13} {:>7}", "inference", "threads", "plain ms", "explained ms", "ratio");
+    let say = |line: String| {
+        if !args.json {
+            say!("{line}");
+        }
+    };
+    let model = args.model.display();
+    say(format!("{model} at layer {:?}, input {shape:?}, median of {} runs each", contest.layer, args.runs));
+    say(format!("\n{:<34} {:>7} {:>10} {:>13} {:>7}", "inference", "threads", "plain ms", "explained ms", "ratio"));
     let threads = if args.options.threads == 0 { vec![1, 2] } else { vec![args.options.threads] };
+    let (mut inference, mut frame) = (Vec::new(), Vec::new());
     for &count in &threads {
         for company in [Company::Alone, Company::Idle, Company::Busy] {
             let (plain, explained) = contest.hold(count, company, args.runs)?;
-            let name = match company {
-                Company::Alone => "alone in the process",
-                Company::Idle => "another engine alive, idle",
-                Company::Busy => "another engine alive, busy",
-            };
-            let (plain, explained) = (milliseconds(plain), milliseconds(explained));
-            say!("{name:<34} {count:>7} {plain:>10.3} {explained:>13.3} {:>7.3}", explained / plain);
+            let (plain, explained, name) = (milliseconds(plain), milliseconds(explained), company.name());
+            say(format!("{name:<34} {count:>7} {plain:>10.3} {explained:>13.3} {:>7.3}", explained / plain));
+            inference.push(json!({ "company": name, "threads": count, "plain-ms": plain, "explained-ms": explained }));
         }
     }
-    say!("");
-    say!("{:<34} {:>7} {:>10}", format!("a frame, {WIDTH}x{HEIGHT} NV12"), "threads", "ms");
+    let (plain, explained) = contest.load(args)?;
+    let (plain, explained) = (milliseconds(plain), milliseconds(explained));
+    say(format!("{:<34} {:>7} {plain:>10.1} {explained:>13.1} {:>7.3}", "load", "", explained / plain));
+    say(format!("\n{:<34} {:>7} {:>10}", format!("a frame, {WIDTH}x{HEIGHT} NV12"), "threads", "ms"));
     for &count in &threads {
         for (stage, time) in stages(args, count)? {
-            say!("{stage:<34} {count:>7} {:>10.3}", milliseconds(time));
+            let time = milliseconds(time);
+            say(format!("{stage:<34} {count:>7} {time:>10.3}"));
+            frame.push(json!({ "stage": stage, "threads": count, "ms": time }));
         }
+    }
+    if args.json {
+        let load = json!({ "plain-ms": plain, "explained-ms": explained });
+        let what = json!({ "model": model.to_string(), "layer": contest.layer, "input": shape, "runs": args.runs });
+        say!("{:#}", json!({ "of": what, "inference": inference, "load": load, "frame": frame }));
     }
     Ok(())
 }
@@ -118,6 +145,17 @@ impl Contest {
 
     fn engine(&self, model: &[u8], threads: usize) -> Result<Engine> {
         Ok(Engine::new(model, &Config { threads, ..self.config.clone() })?)
+    }
+
+    /// Median times of a plain session's creation and of all that opening and explaining takes, turn by turn.
+    fn load(&self, args: &Args) -> Result<(Duration, Duration)> {
+        let options = args.options.to_options();
+        let (mut plain, mut explained) = (Vec::new(), Vec::new());
+        for _ in 0..args.runs.min(LOADS) {
+            plain.push(timed(|| self.engine(&self.plain, options.threads).map(drop))?);
+            explained.push(timed(|| Explainer::open(&args.model, &options).map(drop).map_err(Failure::from))?);
+        }
+        Ok((median(plain), median(explained)))
     }
 
     /// Median times of a plain and an explained run, turn by turn.
