@@ -94,6 +94,7 @@ impl Explainer {
                 activation: lowered.head.activation.name(),
                 classes: lowered.head.classes,
                 runner_ups: usable.filter(|name| *name != lowered.layer.tensor).collect(),
+                grid: lowered.layer.grid.describe(&lowered.layer.shape),
                 layer: lowered.layer.tensor,
                 layer_shape: lowered.layer.shape,
                 operators: lowered.operators,

@@ -1,9 +1,12 @@
-//! Finds the target layer: the deepest tensor with a spatial grid on which every path from picture to score depends.
+//! Finds the target layer: by its name, or the deepest tensor with a spatial grid on which every path from picture to score
+//! depends.
 
 use std::collections::{HashMap, HashSet};
 
+use super::attention::Attention;
 use super::grid::Grid;
 use super::head::Head;
+use super::trace::Trace;
 use crate::autodiff;
 use crate::error::{Error, Result};
 use crate::onnx::{DType, Facts, Graph};
@@ -19,22 +22,30 @@ pub struct Layer {
     pub grid: Grid,
 }
 
-/// Layers that the automatic choice would take, deepest first.
+/// Layers that the automatic choice would take, best first: in a network that ends in attention the normalised input of its
+/// last block (see `attention.rs`); then, deepest first, the tensors through which every path from picture to score leads.
 pub fn usable(graph: &Graph, facts: &Facts, input: &str, head: &Head) -> Vec<Layer> {
-    let grids = grids(graph, facts);
-    let mut found: Vec<Layer> = bottlenecks(graph, input, &head.logits)
-        .into_iter()
-        .filter(|name| grids.contains(*name))
-        .filter_map(|name| {
-            Some(Layer { tensor: name.into(), shape: facts.shape(name)?.to_vec(), grid: Grid::ChannelsFirst })
-        })
-        .collect();
-    found.reverse();
-    found
+    let trace = Trace::new(graph, facts);
+    let attention = Attention::last(graph, input, &head.logits);
+    let mut names = bottlenecks(graph, input, &head.logits);
+    if let Some(attention) = &attention {
+        names.retain(|name| attention.reads_cells(graph, &trace, name));
+    }
+    names.extend(attention.and_then(|attention| attention.layer(graph, facts, &trace)));
+    let mut seen = HashSet::new();
+    names.reverse();
+    names.retain(|name| seen.insert(*name));
+    names.into_iter().filter_map(|name| Layer::of(facts, &trace, name)).collect()
 }
 
 impl Layer {
-    /// The layer asked for by tensor, node or module name; else the deepest usable one.
+    /// The layer of that name, where it is a tensor with a grid.
+    pub(super) fn of(facts: &Facts, trace: &Trace, tensor: &str) -> Option<Layer> {
+        let fact = facts.get(tensor).filter(|fact| fact.dtype == DType::F32)?;
+        Some(Layer { tensor: tensor.into(), shape: fact.shape.clone(), grid: Grid::of(trace.axes(tensor)?)? })
+    }
+
+    /// The layer asked for by tensor, node or module name; else the best usable one.
     ///
     /// # Errors
     /// [`Error::Layer`] with the usable layers.
@@ -46,7 +57,7 @@ impl Layer {
         };
         let Some(asked) = asked else {
             return usable.first().cloned().ok_or_else(|| {
-                let why = "finds no layer with a spatial grid ([N, C, h, w] behind a convolution) between picture and \
+                let why = "finds no layer with a spatial grid (rows and columns behind a convolution) between picture and \
                            score; this network cannot be explained by a map";
                 refuse("auto", why.into())
             });
@@ -54,15 +65,18 @@ impl Layer {
         let tensor = resolve(graph, facts, asked)
             .ok_or_else(|| refuse(asked, "names no computed tensor, node or module of the model".into()))?;
         let fact = facts.get(tensor).ok_or_else(|| refuse(asked, "was not computed in the probe run".into()))?;
-        if !grids(graph, facts).contains(tensor) {
+        let Some(layer) = Layer::of(facts, &Trace::new(graph, facts), tensor) else {
             let of = if tensor == asked { "has".into() } else { format!("is {tensor:?}, which has") };
-            let why = format!("{of} shape {:?} and is no layer with a spatial grid, [N, C, h, w]", fact.shape);
+            let why = format!(
+                "{of} shape {:?} and is no layer with a spatial grid: rows and columns of the picture, in order, and channels",
+                fact.shape
+            );
             return Err(refuse(asked, why));
-        }
+        };
         if autodiff::path(graph, tensor, &head.logits).is_empty() {
             return Err(refuse(asked, format!("has no influence on the score {:?}", head.logits)));
         }
-        Ok(Layer { tensor: tensor.into(), shape: fact.shape.clone(), grid: Grid::ChannelsFirst })
+        Ok(layer)
     }
 }
 
@@ -76,29 +90,9 @@ fn resolve<'m>(graph: &Graph<'m>, facts: &Facts, asked: &str) -> Option<&'m str>
     exact.or_else(by_node).or_else(by_module).map(|(_, tensor)| tensor)
 }
 
-/// Tensors that are activations on a grid, channels first: the layout is known behind a convolution or a pool and kept by
-/// operators that work element by element.
-fn grids<'m>(graph: &Graph<'m>, facts: &Facts) -> HashSet<&'m str> {
-    let mut known = HashSet::new();
-    for node in &graph.order {
-        let makes = match node.op().as_str() {
-            "Conv" | "ConvTranspose" | "MaxPool" | "AveragePool" | "GlobalAveragePool" | "GlobalMaxPool" => true,
-            "Transpose" | "Reshape" | "Flatten" | "MatMul" | "Gemm" | "Shape" => false,
-            _ => node.inputs().iter().any(|x| known.contains(x.as_str())),
-        };
-        if makes {
-            known.extend(node.outputs().iter().map(String::as_str).filter(|y| {
-                facts.get(y).is_some_and(|f| f.dtype == DType::F32 && matches!(f.shape[..], [_, _, _, _]))
-            }));
-        }
-    }
-    known.retain(|name| facts.shape(name).is_some_and(|s| s[2] * s[3] > 1));
-    known
-}
-
 /// Tensors through which every path from input to score leads, in order. In a topological order they are the points where
 /// just one tensor is still to be read.
-fn bottlenecks<'m>(graph: &Graph<'m>, input: &str, score: &str) -> Vec<&'m str> {
+pub(super) fn bottlenecks<'m>(graph: &Graph<'m>, input: &str, score: &str) -> Vec<&'m str> {
     let path = autodiff::path(graph, input, score);
     let mut active: HashSet<&str> = path.iter().flat_map(|&i| graph.order[i].outputs()).map(String::as_str).collect();
     active.insert(input);

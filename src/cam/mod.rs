@@ -1,11 +1,14 @@
 //! What is explained and how: the score, the target layer, the method; [`lower`] writes it all into the graph.
 
+mod attention;
+mod axes;
 mod classifier;
 mod grid;
 mod head;
 mod layer;
 mod lower;
 mod method;
+mod trace;
 
 pub use grid::Grid;
 pub use head::{Activation, Head};

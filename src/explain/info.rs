@@ -22,8 +22,10 @@ pub struct ModelInfo {
     pub classes: usize,
     /// Target layer: tensor name.
     pub layer: String,
-    /// Its shape, [N, C, h, w].
+    /// Its shape, as the model lays it out.
     pub layer_shape: Vec<usize>,
+    /// Its grid in words: "7x7 (height x width), channels first".
+    pub grid: String,
     /// Other layers that could be explained, deepest first.
     pub runner_ups: Vec<String>,
     /// Operators between layer and score: `(operator, count, has a rule)`.

@@ -196,9 +196,7 @@ pub(super) fn measure(model: &Model, picture: &Picture, sessions: &Sessions) -> 
 
     let mut facts: HashMap<String, Fact> = HashMap::new();
     facts.insert(picture.name.clone(), Fact { dtype: DType::F32, shape: picture.shape.clone(), value: None });
-    for (name, dtype, shape) in model.initializers() {
-        facts.insert(name.into(), Fact { dtype, shape, value: None });
-    }
+    facts.extend(model.initializers().map(|(name, fact)| (name.to_string(), fact)));
     for (name, output) in names.iter().zip(outputs) {
         facts.insert(name.to_string(), fact(output));
     }

@@ -9,6 +9,7 @@ use protobuf::rt::WireType;
 use protobuf::{CodedInputStream, Message};
 
 use super::emit::Patch;
+use super::facts::Fact;
 use super::graph::Graph;
 use super::node::{self, Attr, Node};
 use super::proto::{
@@ -170,10 +171,15 @@ impl Model {
         self.graph_proto().initializer.iter().map(|t| (t.name(), t)).collect()
     }
 
-    /// Every initializer: name, type and shape, without its values.
-    pub fn initializers(&self) -> impl Iterator<Item = (&str, DType, Vec<usize>)> {
-        let shape = |dims: &[i64]| dims.iter().map(|&d| d as usize).collect();
-        self.graph_proto().initializer.iter().map(move |t| (t.name(), DType(t.data_type()), shape(&t.dims)))
+    /// What is known of every initializer; the values of those that say where elements go (few int64) are read.
+    pub fn initializers(&self) -> impl Iterator<Item = (&str, Fact)> {
+        const FEW: usize = 64;
+        self.graph_proto().initializer.iter().map(|t| {
+            let (dtype, shape) = (DType(t.data_type()), t.dims.iter().map(|&d| d as usize).collect::<Vec<_>>());
+            let few = dtype == DType::I64
+                && shape.iter().try_fold(1, |n: usize, &d| n.checked_mul(d)).is_some_and(|n| n <= FEW);
+            (t.name(), Fact { dtype, shape, value: if few { Tensor::from_proto(t) } else { None } })
+        })
     }
 
     /// Type, shape and raw bytes of the weights that no input can replace.

@@ -48,6 +48,7 @@ fn rows(info: &ModelInfo, shape: &[usize]) -> Vec<(&'static str, String)> {
         ("score", format!("{:?}, {} classes, {}", info.score, info.classes, info.activation)),
         ("labels", labels),
         ("layer", format!("{:?} {:?}", info.layer, info.layer_shape)),
+        ("grid", info.grid.clone()),
     ];
     rows.extend(list("other layers", &info.runner_ups));
     let mut title = "operators";
@@ -102,7 +103,7 @@ fn as_json(info: &ModelInfo, shape: &[usize]) -> serde_json::Value {
         },
         "score": { "tensor": info.score, "activation": info.activation, "classes": info.classes },
         "labels": &info.labels[..],
-        "layer": { "tensor": info.layer, "shape": info.layer_shape },
+        "layer": { "tensor": info.layer, "shape": info.layer_shape, "grid": info.grid },
         "other-layers": info.runner_ups,
         "operators": { "with-rule": operators(true), "without-rule": operators(false) },
         "self-check": info.self_check,
