@@ -25,4 +25,13 @@ impl Grid {
             Grid::ChannelsFirst => value,
         }
     }
+
+    /// Which cell of the grid, row by row, each element of a channel belongs to: the shape of a mask over a tensor of that layout
+    /// and shape (1 along the channels), and a cell for each of its elements; `None` where an element belongs to no place.
+    pub(super) fn cells(self, tensor: &[usize]) -> (Vec<usize>, Vec<Option<usize>>) {
+        let [_, _, h, w] = self.shape(tensor);
+        match self {
+            Grid::ChannelsFirst => (vec![1, 1, h, w], (0..h * w).map(Some).collect()),
+        }
+    }
 }

@@ -1,11 +1,15 @@
 //! What is explained and how: the score, the target layer, the method; [`lower`] writes it all into the graph.
 
+mod batch;
 mod classifier;
+mod fuse;
 mod grid;
+mod guided;
 mod head;
 mod layer;
 mod lower;
 mod method;
+mod recipro;
 
 pub use grid::Grid;
 pub use head::{Activation, Head};
