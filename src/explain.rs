@@ -153,6 +153,11 @@ impl Explainer {
         Ok(())
     }
 
+    /// The classes held against the targets; none where the model was opened without.
+    pub fn versus(&self) -> &[Target] {
+        &self.versus
+    }
+
     /// The value of the input `gradcam_versus` for so many targets.
     fn held_against(&self, targets: usize) -> Result<Option<Array1<i64>>> {
         let codes: Vec<i64> = self.versus.iter().map(|target| target.code()).collect();
