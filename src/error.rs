@@ -42,8 +42,8 @@ pub enum Error {
     },
     /// Operators between the layer and the score have no gradient rule.
     #[error(
-        "no gradient rule for {}; choose a deeper target-layer, behind these operators, or method=cam if the network ends in \
-         global average pooling and one linear layer",
+        "no gradient rule for {}; choose a deeper target-layer, behind these operators, method=recipro (or auto), which needs no \
+         gradient, or method=cam if the network ends in global average pooling and one linear layer",
         list_ops(.ops)
     )]
     Unsupported {

@@ -105,7 +105,8 @@ impl Explainer {
                 layer_shape: lowered.layer.shape,
                 operators: lowered.operators,
                 labels: labels.into(),
-                warnings: (warnings.into_iter().chain(lowered.warnings).chain(input.warning).chain(not_taken)).collect(),
+                warnings: (warnings.into_iter().chain(lowered.warnings).chain(input.warning).chain(not_taken))
+                    .collect(),
                 self_check: None,
             },
             shape: input.shape,

@@ -130,7 +130,8 @@ fn a_class_against_itself_is_zero_and_says_so() {
     for bad in [vec![], vec![Target::Class(10)]] {
         assert!(matches!(explainer.set_versus(&bad), Err(Error::Setting { name: "versus", .. })));
     }
-    let error = open("methods_relu.onnx", &Options { versus: Some("cat".into()), ..versus }).expect_err("no such class");
+    let error =
+        open("methods_relu.onnx", &Options { versus: Some("cat".into()), ..versus }).expect_err("no such class");
     assert!(error.to_string().contains("versus=cat") && error.to_string().contains("0..=9"), "{error}");
 }
 
@@ -170,11 +171,8 @@ fn the_reason_of_an_empty_map_tells_against_from_nothing() {
 
 #[test]
 fn explained_models_name_what_is_in_them() {
-    let wanted = Options {
-        target_layer: Some("act2, act3".into()),
-        versus: Some("-2".into()),
-        ..options(Method::LayerCam)
-    };
+    let wanted =
+        Options { target_layer: Some("act2, act3".into()), versus: Some("-2".into()), ..options(Method::LayerCam) };
     let explainer = open("methods_relu.onnx", &wanted).expect("it opens");
     let model = Model::from_bytes(explainer.explained_model()).expect("sound");
     let metadata = model.metadata();

@@ -9,8 +9,29 @@ use crate::onnx::{Emit, Graph, Node, Val};
 
 /// Operators that broadcast their inputs against each other.
 const BROADCAST: [&str; 23] = [
-    "Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Sum", "Mean", "Where", "PRelu", "Mod", "And", "Or", "Xor", "Equal",
-    "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "Expand", "BitShift", "Clip",
+    "Add",
+    "Sub",
+    "Mul",
+    "Div",
+    "Pow",
+    "Min",
+    "Max",
+    "Sum",
+    "Mean",
+    "Where",
+    "PRelu",
+    "Mod",
+    "And",
+    "Or",
+    "Xor",
+    "Equal",
+    "Less",
+    "Greater",
+    "LessOrEqual",
+    "GreaterOrEqual",
+    "Expand",
+    "BitShift",
+    "Clip",
 ];
 /// Operators whose attribute `axis` is 0 where it is left out.
 const FIRST_AXIS: [&str; 6] = ["Gather", "GatherElements", "ScatterElements", "Split", "ArgMax", "ArgMin"];
@@ -135,7 +156,11 @@ impl<'g> View<'g> {
                 let ranks = node.outputs().first().map(|y| self.shape(y)).transpose()?.map_or(0, <[usize]>::len);
                 let mut fits = true;
                 for i in (0..node.inputs().len()).filter(|&i| node.input(i).is_some()) {
-                    fits &= if self.is_copied(i) { self.input(i)?.len() == ranks } else { op == "Expand" || self.is_shared(i, ranks)? };
+                    fits &= if self.is_copied(i) {
+                        self.input(i)?.len() == ranks
+                    } else {
+                        op == "Expand" || self.is_shared(i, ranks)?
+                    };
                 }
                 fits
             }

@@ -84,9 +84,8 @@ pub fn lower(model: &Model, facts: &Facts, input: &str, request: &Request) -> Re
         },
         done => return done,
     };
-    let mut lowered = with(Method::Recipro).map_err(|other| Error::ModelUnusable {
-        why: format!("{error}. Nor without gradients: {other}"),
-    })?;
+    let mut lowered = with(Method::Recipro)
+        .map_err(|other| Error::ModelUnusable { why: format!("{error}. Nor without gradients: {other}") })?;
     lowered.warnings.push(format!(
         "there is no gradient rule for {missing}: method=auto takes recipro, which needs none and runs the head once for each of \
          the map's places; a deeper target-layer may do without"

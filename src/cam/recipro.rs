@@ -33,10 +33,8 @@ pub(super) fn recipro<'g>(
     class: Val<'g>,
     versus: Option<Val<'g>>,
 ) -> Result<Seen<'g>> {
-    let refuse = |why: String| {
-        Error::ModelUnusable {
-            why: format!("method=recipro at target-layer {:?}: {why}; use another method or layer", layer.tensor),
-        }
+    let refuse = |why: String| Error::ModelUnusable {
+        why: format!("method=recipro at target-layer {:?}: {why}; use another method or layer", layer.tensor),
     };
     let [n, _, h, w] = layer.grid.shape(&layer.shape);
     if n != 1 || layer.shape.first() != Some(&1) {

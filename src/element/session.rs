@@ -132,14 +132,17 @@ struct Blank {
 impl Blank {
     fn tell(&mut self, reasons: &[&str], now: Instant) -> Option<String> {
         let why = reasons.join("; ");
-        let old = self.told.as_ref().is_some_and(|(last, at)| {
-            *last == why || now.duration_since(*at) < Duration::from_secs(1)
-        });
+        let old = self
+            .told
+            .as_ref()
+            .is_some_and(|(last, at)| *last == why || now.duration_since(*at) < Duration::from_secs(1));
         if reasons.is_empty() || old {
             return None;
         }
         self.told = Some((why.clone(), now));
-        Some(format!("nothing is painted on a frame, whose map is zero everywhere: {why}; frames go on, and this is said once"))
+        Some(format!(
+            "nothing is painted on a frame, whose map is zero everywhere: {why}; frames go on, and this is said once"
+        ))
     }
 }
 

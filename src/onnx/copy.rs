@@ -34,7 +34,8 @@ impl<'m> Emit<'m> {
             .enumerate()
             .map(|(i, shape)| {
                 let name = if i == 0 { name.clone() } else { self.fresh(&format!("{name}:{i}")) };
-                let value = |shape: &Vec<usize>| Value { form: Form::Written(name), shape: shape.clone(), lead: Lead::None };
+                let value =
+                    |shape: &Vec<usize>| Value { form: Form::Written(name), shape: shape.clone(), lead: Lead::None };
                 shape.as_ref().map(|shape| self.val(self.push(value(shape))))
             })
             .collect();
