@@ -7,6 +7,7 @@ mod explanation;
 mod info;
 mod options;
 mod probe;
+mod sessions;
 
 use std::path::Path;
 use std::time::Instant;
@@ -15,9 +16,10 @@ pub use explanation::{ClassMap, Explanation};
 pub use info::ModelInfo;
 use ndarray::{Array1, ArrayD, ArrayViewD, Axis, Ix4};
 pub use options::Options;
+use sessions::Sessions;
 
 use crate::cam::{self, Names, Request, Target};
-use crate::engine::{Config, Engine, Input, Interrupter, Output};
+use crate::engine::{Engine, Input, Interrupter, Output};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Region};
 use crate::labels;
@@ -28,10 +30,10 @@ use crate::prep::{Preparer, ResizeMode, Spec, full_frame};
 #[derive(Debug)]
 pub struct Explainer {
     engine: Engine,
-    config: Config,
+    sessions: Sessions,
     original: Model,
     original_names: Vec<String>,
-    explained: Vec<u8>,
+    explained: Model,
     names: Names,
     /// Classes held against the targets, where the model was opened to: one for all, or one for each.
     versus: Vec<Target>,
@@ -47,7 +49,7 @@ impl Explainer {
     /// # Errors
     /// Whatever keeps this model from being explained, before any frame is seen: see [`Error`].
     pub fn open(model: &Path, options: &Options) -> Result<Explainer> {
-        let original = Model::load(model)?;
+        let mut original = Model::load(model)?;
         let metadata = original.metadata();
         let mut input = probe::picture(&original, options.input_size)?;
         let mut spec = Spec::resolve(input.size, input.layout, input.channels, &metadata, Some(model), &options.prep)?;
@@ -58,15 +60,15 @@ impl Explainer {
         } else if spec.resize_mode == ResizeMode::FullFrame {
             spec.origin += " (no frame is known yet: the input keeps its own size, and frames of other proportions are letterboxed)";
         }
-        let config = options.engine();
-        let original = probe::pin(original, &input, &config).map_err(|error| match (error, frame) {
+        let sessions = Sessions::of(&mut original, &options.engine())?;
+        let original = probe::pin(original, &input, &sessions).map_err(|error| match (error, frame) {
             (Error::Setting { name: "input-size", why, .. }, Some((width, height))) => {
                 let why = format!("for frames of {width}x{height} {why}, or use resize-mode=letterbox");
                 Error::Setting { name: "resize-mode", value: ResizeMode::FullFrame.name().into(), why }
             }
             (other, _) => other,
         })?;
-        let facts = probe::measure(&original, &input, &config)?;
+        let facts = probe::measure(&original, &input, &sessions)?;
         let lowered = cam::lower(&original, &facts, &input.name, &options.request())?;
         let (labels, warnings) =
             labels::resolve(options.labels_file.as_deref(), &metadata, Some(model), lowered.head.classes)?;
@@ -77,13 +79,12 @@ impl Explainer {
         if !labels.is_empty() {
             explained.set_metadata("gradcam.labels", &labels.join("\n"));
         }
-        let explained = explained.to_bytes()?;
-        let engine = Engine::new(&explained, &config)?;
+        let engine = sessions.open(&explained)?;
         let not_taken = not_taken(options.runtime_library.as_deref(), engine.library());
         let usable = lowered.usable.iter().map(|l| l.tensor.clone());
         let mut explainer = Explainer {
             engine,
-            config,
+            sessions,
             original_names: original.outputs().into_iter().map(|o| o.name).collect(),
             original,
             explained,
@@ -260,8 +261,11 @@ impl Explainer {
     }
 
     /// The explained model, as bytes of an ONNX file.
-    pub fn explained_model(&self) -> &[u8] {
-        &self.explained
+    ///
+    /// # Errors
+    /// [`Error::ModelUnusable`] where it cannot be written.
+    pub fn explained_model(&self) -> Result<Vec<u8>> {
+        self.explained.to_bytes()
     }
 
     /// The model as it was read, its input of the size that is explained, as bytes of an ONNX file.
@@ -277,7 +281,7 @@ impl Explainer {
     /// # Errors
     /// As [`Engine::new`] and [`Engine::run`].
     pub fn original_outputs(&self, input: ArrayViewD<f32>) -> Result<Vec<(String, ArrayD<f32>)>> {
-        let mut engine = Engine::new(&self.original.to_bytes()?, &self.config)?;
+        let mut engine = self.sessions.open(&self.original)?;
         floats(&mut engine, &[(&self.info.input, Input::F32(input))], &self.original_names)
     }
 

@@ -174,7 +174,7 @@ fn explained_models_name_what_is_in_them() {
     let wanted =
         Options { target_layer: Some("act2, act3".into()), versus: Some("-2".into()), ..options(Method::LayerCam) };
     let explainer = open("methods_relu.onnx", &wanted).expect("it opens");
-    let model = Model::from_bytes(explainer.explained_model()).expect("sound");
+    let model = Model::from_bytes(&explainer.explained_model().expect("written")).expect("sound");
     let metadata = model.metadata();
     let names: Vec<String> = model.inputs().into_iter().map(|input| input.name).collect();
     assert_eq!(names, ["x", "gradcam_target", "gradcam_versus"]);

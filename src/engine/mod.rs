@@ -3,6 +3,7 @@
 mod find;
 mod runtime;
 mod value;
+mod weight;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,11 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ndarray::{ArrayD, ArrayViewD};
-use ort::session::builder::GraphOptimizationLevel;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{RunOptions, Session};
 
 use crate::error::{Error, Result, panic_text};
 pub use find::data_folder;
+pub use weight::Weight;
 
 /// More threads than this is a slip of the hand; the runtime would try to start them.
 const MAX_THREADS: usize = 1024;
@@ -115,12 +117,20 @@ impl Engine {
     /// [`Error::Runtime`] where no library can be loaded, [`Error::Session`] where the runtime refuses the model,
     /// [`Error::Setting`] for an absurd number of threads.
     pub fn new(model: &[u8], config: &Config) -> Result<Engine> {
+        Self::with_weights(model, &[], config)
+    }
+
+    /// As [`Engine::new`], for a model that leaves weights outside: initializers of those names whose data location is external.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn with_weights(model: &[u8], weights: &[(String, Weight)], config: &Config) -> Result<Engine> {
         if config.threads > MAX_THREADS {
             let why = format!("more than {MAX_THREADS}; 0 leaves the number to ONNX Runtime");
             return Err(Error::Setting { name: "threads", value: config.threads.to_string(), why });
         }
         let runtime = runtime::load(config.library.as_deref())?;
-        let make = || session(&runtime.environment, model, config);
+        let make = || session(&runtime.environment, model, weights, config);
         let session = guarded(make).map_err(|why| Error::Session { why })?;
         let inputs = session.inputs().iter().map(value::info).collect();
         let outputs = session.outputs().iter().map(value::info).collect();
@@ -148,6 +158,16 @@ impl Engine {
     /// [`Error::Inference`] for names, types and shapes that the model does not take and for what the runtime reports;
     /// [`Error::Interrupted`] after [`Interrupter::interrupt`].
     pub fn run(&mut self, inputs: &[(&str, Input)], outputs: &[&str]) -> Result<Vec<Output>> {
+        self.run_for(inputs, outputs, |_| true)
+    }
+
+    /// As [`Engine::run`]; of the outputs for which `valued` is false only type and shape come back, as [`Output::Other`].
+    pub(crate) fn run_for(
+        &mut self,
+        inputs: &[(&str, Input)],
+        outputs: &[&str],
+        valued: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Output>> {
         let failed = |why| Error::Inference { why };
         self.check(inputs, outputs).map_err(failed)?;
         let options = Arc::new(guarded(RunOptions::new).map_err(failed)?);
@@ -157,7 +177,9 @@ impl Engine {
             let values = inputs.iter().map(|(name, input)| Ok((*name, value::feed(input)?)));
             let values = values.collect::<ort::Result<Vec<_>>>()?;
             let made = session.run_with_options(values, &options)?;
-            outputs.iter().map(|name| value::fetch(&made[*name])).collect::<ort::Result<Vec<_>>>()
+            let fetch =
+                |name: &&str| if valued(name) { value::fetch(&made[*name]) } else { Ok(value::outline(&made[*name])) };
+            outputs.iter().map(fetch).collect::<ort::Result<Vec<_>>>()
         });
         match self.current.slot().take() {
             Some(Run { interrupted: true, .. }) => Err(Error::Interrupted),
@@ -198,16 +220,25 @@ pub fn runtime(library: Option<&Path>) -> Result<(String, PathBuf)> {
     runtime::load(library).map(|loaded| (loaded.version, loaded.path))
 }
 
-fn session(environment: &ort::environment::Environment, model: &[u8], config: &Config) -> ort::Result<Session> {
+fn session(
+    environment: &ort::environment::Environment,
+    model: &[u8],
+    weights: &[(String, Weight)],
+    config: &Config,
+) -> ort::Result<Session> {
     let level = if config.unoptimized { GraphOptimizationLevel::Disable } else { GraphOptimizationLevel::All };
     // Threads that spin while they wait eat the cores of the decoder, and cost a second session dearly.
-    Session::builder(environment)?
+    let builder = Session::builder(environment)?
         .with_optimization_level(level)?
+        .with_prepacking(!config.unoptimized)?
         .with_inter_threads(1)?
         .with_intra_threads(config.threads)?
         .with_intra_op_spinning(false)?
-        .with_inter_op_spinning(false)?
-        .commit_from_memory(model)
+        .with_inter_op_spinning(false)?;
+    let add = |builder: SessionBuilder, (name, weight): &(String, Weight)| {
+        Ok::<_, ort::Error>(builder.with_external_initializer(name, weight.0.clone())?)
+    };
+    weights.iter().try_fold(builder, add)?.commit_from_memory(model)
 }
 
 /// Calls into the runtime; an error and a panic both come back as one line of text.

@@ -33,16 +33,25 @@ pub fn given<'v>(input: &'v Input<'_>) -> (&'static str, &'v [usize]) {
 
 /// A value as an array of its own.
 pub fn fetch(value: &DynValue) -> ort::Result<Output> {
-    let ValueType::Tensor { ty, shape, .. } = value.dtype() else {
-        return Ok(Output::Other(kind(value.dtype()), Vec::new()));
+    let ValueType::Tensor { ty, .. } = value.dtype() else {
+        return Ok(outline(value));
     };
     Ok(match ty {
         TensorElementType::Float32 => Output::F32(value.try_extract_array::<f32>()?.into_owned()),
         TensorElementType::Int64 => Output::I64(value.try_extract_array::<i64>()?.into_owned()),
         TensorElementType::Int32 => Output::I32(value.try_extract_array::<i32>()?.into_owned()),
         TensorElementType::Bool => Output::Bool(value.try_extract_array::<bool>()?.into_owned()),
-        _ => Output::Other(kind(value.dtype()), shape.iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect()),
+        _ => outline(value),
     })
+}
+
+/// Type and shape of a value.
+pub fn outline(value: &DynValue) -> Output {
+    let shape = value
+        .dtype()
+        .tensor_shape()
+        .map(|shape| shape.iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect());
+    Output::Other(kind(value.dtype()), shape.unwrap_or_default())
 }
 
 /// What the model declares of an input or output.

@@ -4,7 +4,7 @@ use ndarray::{Array1, ArrayD};
 
 use super::{Explainer, copies, shape_error};
 use crate::cam::{self, Method, Request};
-use crate::engine::{Engine, Input, Output};
+use crate::engine::{Input, Output};
 use crate::error::{Error, Result};
 use crate::onnx::{DType, Facts, Graph, Model};
 
@@ -74,7 +74,7 @@ fn gradient(
     cut.cut(&info.layer, DType::F32, &info.layer_shape);
     let outputs = [side.as_str(), &lowered.names.gradient, &info.score, &lowered.names.class];
     cut.keep_outputs(&outputs);
-    let mut engine = Engine::new(&cut.to_bytes()?, &explainer.config)?;
+    let mut engine = explainer.sessions.open(&cut)?;
     let mut run = |layer: &ArrayD<f32>, class: i64| -> Result<Sample> {
         let target = Array1::from_elem(1, class);
         let inputs = [

@@ -4,7 +4,7 @@ use ndarray::{Array1, ArrayD};
 
 use super::Explainer;
 use crate::cam::{self, Request};
-use crate::engine::{Engine, Input, Output};
+use crate::engine::{Input, Output};
 use crate::error::{Error, Result};
 use crate::onnx::Facts;
 
@@ -27,7 +27,7 @@ pub(super) fn check(explainer: &Explainer, facts: &Facts, request: &Request, inp
         (info.input.as_str(), Input::F32(input.view())),
         (lowered.names.target.as_str(), Input::I64(best.view().into_dyn())),
     ];
-    let outputs = Engine::new(&model.to_bytes()?, &explainer.config)?.run(&inputs, &names)?;
+    let outputs = explainer.sessions.open(&model)?.run(&inputs, &names)?;
     let [Output::F32(copy), Output::F32(own)] = &outputs[..] else {
         return Err(Error::SelfCheck { why: "the check's own outputs have unexpected types".into() });
     };

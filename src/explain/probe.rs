@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use ndarray::ArrayD;
 
-use crate::engine::{Config, Engine, Input, Output};
+use super::sessions::Sessions;
+use crate::engine::{Input, Output};
 use crate::error::{Error, Result};
 use crate::onnx::{DType, Data, Fact, Facts, Graph, Model, Relaxed, Tensor, ValueInfo};
 use crate::prep::Layout;
@@ -31,7 +32,7 @@ pub(super) struct Picture {
 }
 
 /// Fixes the input's sizes to what was asked for: dynamic ones as they are, others by rewriting what follows from them.
-pub(super) fn pin(mut model: Model, picture: &Picture, config: &Config) -> Result<Model> {
+pub(super) fn pin(mut model: Model, picture: &Picture, sessions: &Sessions) -> Result<Model> {
     set_shape(&mut model, &picture.name, &picture.own);
     if picture.own == picture.shape {
         return Ok(model);
@@ -41,7 +42,7 @@ pub(super) fn pin(mut model: Model, picture: &Picture, config: &Config) -> Resul
         Layout::ChannelsLast => (picture.own[2], picture.own[1]),
     };
     let own = Picture { shape: picture.own.clone(), size, ..picture.clone() };
-    let facts = measure(&model, &own, config)?;
+    let facts = measure(&model, &own, sessions)?;
     let mut relaxed = Relaxed::new(model, facts, &picture.name);
     set_shape(relaxed.model_mut(), &picture.name, &picture.shape);
     let refuse = |why: String| {
@@ -55,7 +56,7 @@ pub(super) fn pin(mut model: Model, picture: &Picture, config: &Config) -> Resul
         let why = format!("{why}; keep its own size or export the model with dynamic sizes");
         Error::Setting { name: "input-size", value: format!("{width}x{height}"), why }
     };
-    let new = measure(relaxed.model(), picture, config).map_err(|error| match error {
+    let new = measure(relaxed.model(), picture, sessions).map_err(|error| match error {
         Error::Session { why } | Error::ModelUnusable { why } => refuse(relaxed.verdict(&why)),
         other => other,
     })?;
@@ -174,7 +175,7 @@ fn strangers(error: Error, graph: &Graph) -> Error {
 }
 
 /// Runs the model once on a blank frame, every tensor an output.
-pub(super) fn measure(model: &Model, picture: &Picture, config: &Config) -> Result<Facts> {
+pub(super) fn measure(model: &Model, picture: &Picture, sessions: &Sessions) -> Result<Facts> {
     let graph = Graph::new(model)?;
     let names: Vec<&str> = {
         let mut seen = HashSet::new();
@@ -183,38 +184,36 @@ pub(super) fn measure(model: &Model, picture: &Picture, config: &Config) -> Resu
     };
     let mut probe = model.clone();
     probe.keep_outputs(&names);
-    let config = Config { unoptimized: true, ..config.clone() };
     let blank = ArrayD::<f32>::zeros(picture.shape.clone());
-    let outputs = Engine::new(&probe.to_bytes()?, &config)
+    let depends = depends_on_picture(&graph, &picture.name);
+    let outputs = sessions
+        .unoptimized(&probe)
         .map_err(|e| strangers(e, &graph))
-        .and_then(|mut engine| engine.run(&[(&picture.name, Input::F32(blank.view()))], &names))
+        .and_then(|mut engine| {
+            engine.run_for(&[(&picture.name, Input::F32(blank.view()))], &names, |name| !depends.contains(name))
+        })
         .map_err(|e| probe_error(e, picture))?;
 
-    let depends = depends_on_picture(&graph, &picture.name);
     let mut facts: HashMap<String, Fact> = HashMap::new();
     facts.insert(picture.name.clone(), Fact { dtype: DType::F32, shape: picture.shape.clone(), value: None });
     for (name, dtype, shape) in model.initializers() {
         facts.insert(name.into(), Fact { dtype, shape, value: None });
     }
     for (name, output) in names.iter().zip(outputs) {
-        let constant = !depends.contains(name);
-        facts.insert(name.to_string(), fact(output, constant));
+        facts.insert(name.to_string(), fact(output));
     }
     Ok(Facts(facts))
 }
 
-fn fact(output: Output, constant: bool) -> Fact {
+fn fact(output: Output) -> Fact {
     let (dtype, shape, data) = match output {
-        Output::F32(a) => (DType::F32, a.shape().to_vec(), constant.then(|| Data::F32(a.iter().copied().collect()))),
-        Output::I64(a) => (DType::I64, a.shape().to_vec(), constant.then(|| Data::I64(a.iter().copied().collect()))),
-        Output::I32(a) => {
-            (DType::I32, a.shape().to_vec(), constant.then(|| Data::I64(a.iter().map(|&x| x.into()).collect())))
-        }
-        Output::Bool(a) => (DType::BOOL, a.shape().to_vec(), constant.then(|| Data::Bool(a.iter().copied().collect()))),
-        Output::Other(name, shape) => (DType::named(&name), shape, None),
+        Output::F32(a) => (DType::F32, a.shape().to_vec(), Data::F32(a.into_iter().collect())),
+        Output::I64(a) => (DType::I64, a.shape().to_vec(), Data::I64(a.into_iter().collect())),
+        Output::I32(a) => (DType::I32, a.shape().to_vec(), Data::I64(a.into_iter().map(i64::from).collect())),
+        Output::Bool(a) => (DType::BOOL, a.shape().to_vec(), Data::Bool(a.into_iter().collect())),
+        Output::Other(name, shape) => return Fact { dtype: DType::named(&name), shape, value: None },
     };
-    let value = data.map(|data| Tensor { shape: shape.clone(), data });
-    Fact { dtype, shape, value }
+    Fact { dtype, value: Some(Tensor { shape: shape.clone(), data }), shape }
 }
 
 /// Tensors whose values change with the picture. Shapes do not: its size is pinned.

@@ -106,7 +106,7 @@ impl Reader<'_> {
         file.seek(SeekFrom::Start(offset))
             .and_then(|_| file.read_exact(&mut data))
             .map_err(|e| unreadable(&real, e.to_string()))?;
-        tensor.set_raw_data(data);
+        tensor.set_raw_data(data.into());
         tensor.external_data.clear();
         tensor.clear_data_location();
         Ok(())

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use protobuf::rt::WireType;
 use protobuf::{CodedInputStream, Message};
 
@@ -12,7 +13,7 @@ use super::graph::Graph;
 use super::node::{self, Attr, Node};
 use super::proto::{
     GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto, TensorProto, TensorShapeProto, TypeProto,
-    ValueInfoProto, tensor_shape_proto::Dimension, type_proto,
+    ValueInfoProto, tensor_proto::DataLocation, tensor_shape_proto::Dimension, type_proto,
 };
 use super::tensor::{DType, Tensor};
 use super::{check, external};
@@ -94,17 +95,18 @@ impl Model {
             return Err(unreadable("it is empty; copy or export the model again".into()));
         }
         let bytes = fs::read(path).map_err(|e| unreadable(format!("{e}; check its permissions")))?;
-        Self::parse(&bytes, Some(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))))
+        Self::parse(&bytes.into(), Some(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))))
     }
 
     /// Reads and checks a self-contained model.
     pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
-        Self::parse(bytes, None)
+        Self::parse(&Bytes::copy_from_slice(bytes), None)
     }
 
-    fn parse(bytes: &[u8], folder: Option<&Path>) -> Result<Model> {
+    /// Weights stay where they are in `bytes`, for this model and its clones.
+    fn parse(bytes: &Bytes, folder: Option<&Path>) -> Result<Model> {
         let mut proto =
-            whole(bytes).and_then(|_| ModelProto::parse_from_bytes(bytes)).map_err(|e| Error::ModelDamaged {
+            whole(bytes).and_then(|_| ModelProto::parse_from_tokio_bytes(bytes)).map_err(|e| Error::ModelDamaged {
                 why: format!(
                     "its {} bytes do not parse as one ({e}), so it is damaged, cut short or of another kind",
                     bytes.len()
@@ -172,6 +174,34 @@ impl Model {
     pub fn initializers(&self) -> impl Iterator<Item = (&str, DType, Vec<usize>)> {
         let shape = |dims: &[i64]| dims.iter().map(|&d| d as usize).collect();
         self.graph_proto().initializer.iter().map(move |t| (t.name(), DType(t.data_type()), shape(&t.dims)))
+    }
+
+    /// Type, shape and raw bytes of the weights that no input can replace.
+    pub fn weights_mut(&mut self) -> impl Iterator<Item = (DType, Vec<usize>, &mut Bytes)> {
+        let fixed = self.initializers_allowed();
+        let graph = self.graph_mut();
+        let inputs: HashSet<&str> = graph.input.iter().map(|v| v.name()).collect();
+        graph.initializer.iter_mut().filter(move |t| fixed && !inputs.contains(t.name())).filter_map(|t| {
+            let shape = t.dims.iter().map(|&d| usize::try_from(d)).collect::<Result<_, _>>().ok()?;
+            Some((DType(t.data_type()), shape, t.raw_data.as_mut()?))
+        })
+    }
+
+    /// Takes out the weights whose bytes are chosen, and marks them as external: the model is for a session that is given them.
+    /// Returns their names and bytes.
+    pub fn leave_outside(&mut self, chosen: impl Fn(&Bytes) -> bool) -> Vec<(String, Bytes)> {
+        let mut outside = Vec::new();
+        for tensor in &mut self.graph_mut().initializer {
+            if let Some(bytes) = tensor.raw_data.take_if(|bytes| chosen(bytes)) {
+                tensor.set_data_location(DataLocation::EXTERNAL);
+                let mut location = StringStringEntryProto::new();
+                location.set_key("location".into());
+                location.set_value("memory".into());
+                tensor.external_data = vec![location];
+                outside.push((tensor.name().to_string(), bytes));
+            }
+        }
+        outside
     }
 
     /// Every initializer's name.

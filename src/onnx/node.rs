@@ -156,7 +156,7 @@ fn attribute(name: &str, value: &Attr) -> AttributeProto {
             attr.set_type(AttributeType::FLOAT);
         }
         Attr::Str(s) => {
-            attr.set_s(s.clone().into_bytes());
+            attr.set_s(s.clone().into_bytes().into());
             attr.set_type(AttributeType::STRING);
         }
         Attr::Tensor(t) => {

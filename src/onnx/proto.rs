@@ -42,7 +42,7 @@ pub struct AttributeProto {
     // @@protoc_insertion_point(field:onnx.AttributeProto.i)
     pub i: ::std::option::Option<i64>,
     // @@protoc_insertion_point(field:onnx.AttributeProto.s)
-    pub s: ::std::option::Option<::std::vec::Vec<u8>>,
+    pub s: ::std::option::Option<::bytes::Bytes>,
     // @@protoc_insertion_point(field:onnx.AttributeProto.t)
     pub t: ::protobuf::MessageField<TensorProto>,
     // @@protoc_insertion_point(field:onnx.AttributeProto.g)
@@ -56,7 +56,7 @@ pub struct AttributeProto {
     // @@protoc_insertion_point(field:onnx.AttributeProto.ints)
     pub ints: ::std::vec::Vec<i64>,
     // @@protoc_insertion_point(field:onnx.AttributeProto.strings)
-    pub strings: ::std::vec::Vec<::std::vec::Vec<u8>>,
+    pub strings: ::std::vec::Vec<::bytes::Bytes>,
     // @@protoc_insertion_point(field:onnx.AttributeProto.tensors)
     pub tensors: ::std::vec::Vec<TensorProto>,
     // @@protoc_insertion_point(field:onnx.AttributeProto.graphs)
@@ -267,22 +267,22 @@ impl AttributeProto {
     }
 
     // Param is passed by value, moved
-    pub fn set_s(&mut self, v: ::std::vec::Vec<u8>) {
+    pub fn set_s(&mut self, v: ::bytes::Bytes) {
         self.s = ::std::option::Option::Some(v);
     }
 
     // Mutable pointer to the field.
     // If field is not initialized, it is initialized with default value first.
-    pub fn mut_s(&mut self) -> &mut ::std::vec::Vec<u8> {
+    pub fn mut_s(&mut self) -> &mut ::bytes::Bytes {
         if self.s.is_none() {
-            self.s = ::std::option::Option::Some(::std::vec::Vec::new());
+            self.s = ::std::option::Option::Some(::bytes::Bytes::new());
         }
         self.s.as_mut().unwrap()
     }
 
     // Take field
-    pub fn take_s(&mut self) -> ::std::vec::Vec<u8> {
-        self.s.take().unwrap_or_else(|| ::std::vec::Vec::new())
+    pub fn take_s(&mut self) -> ::bytes::Bytes {
+        self.s.take().unwrap_or_else(|| ::bytes::Bytes::new())
     }
 }
 
@@ -315,7 +315,7 @@ impl ::protobuf::Message for AttributeProto {
                     self.i = ::std::option::Option::Some(is.read_int64()?);
                 },
                 34 => {
-                    self.s = ::std::option::Option::Some(is.read_bytes()?);
+                    self.s = ::std::option::Option::Some(is.read_tokio_bytes()?);
                 },
                 42 => {
                     ::protobuf::rt::read_singular_message_into_field(is, &mut self.t)?;
@@ -342,7 +342,7 @@ impl ::protobuf::Message for AttributeProto {
                     self.ints.push(is.read_int64()?);
                 },
                 74 => {
-                    self.strings.push(is.read_bytes()?);
+                    self.strings.push(is.read_tokio_bytes()?);
                 },
                 82 => {
                     self.tensors.push(is.read_message()?);
@@ -3424,7 +3424,7 @@ pub struct TensorProto {
     // @@protoc_insertion_point(field:onnx.TensorProto.int32_data)
     pub int32_data: ::std::vec::Vec<i32>,
     // @@protoc_insertion_point(field:onnx.TensorProto.string_data)
-    pub string_data: ::std::vec::Vec<::std::vec::Vec<u8>>,
+    pub string_data: ::std::vec::Vec<::bytes::Bytes>,
     // @@protoc_insertion_point(field:onnx.TensorProto.int64_data)
     pub int64_data: ::std::vec::Vec<i64>,
     // @@protoc_insertion_point(field:onnx.TensorProto.name)
@@ -3432,7 +3432,7 @@ pub struct TensorProto {
     // @@protoc_insertion_point(field:onnx.TensorProto.doc_string)
     pub doc_string: ::std::option::Option<::std::string::String>,
     // @@protoc_insertion_point(field:onnx.TensorProto.raw_data)
-    pub raw_data: ::std::option::Option<::std::vec::Vec<u8>>,
+    pub raw_data: ::std::option::Option<::bytes::Bytes>,
     // @@protoc_insertion_point(field:onnx.TensorProto.external_data)
     pub external_data: ::std::vec::Vec<StringStringEntryProto>,
     // @@protoc_insertion_point(field:onnx.TensorProto.data_location)
@@ -3568,22 +3568,22 @@ impl TensorProto {
     }
 
     // Param is passed by value, moved
-    pub fn set_raw_data(&mut self, v: ::std::vec::Vec<u8>) {
+    pub fn set_raw_data(&mut self, v: ::bytes::Bytes) {
         self.raw_data = ::std::option::Option::Some(v);
     }
 
     // Mutable pointer to the field.
     // If field is not initialized, it is initialized with default value first.
-    pub fn mut_raw_data(&mut self) -> &mut ::std::vec::Vec<u8> {
+    pub fn mut_raw_data(&mut self) -> &mut ::bytes::Bytes {
         if self.raw_data.is_none() {
-            self.raw_data = ::std::option::Option::Some(::std::vec::Vec::new());
+            self.raw_data = ::std::option::Option::Some(::bytes::Bytes::new());
         }
         self.raw_data.as_mut().unwrap()
     }
 
     // Take field
-    pub fn take_raw_data(&mut self) -> ::std::vec::Vec<u8> {
-        self.raw_data.take().unwrap_or_else(|| ::std::vec::Vec::new())
+    pub fn take_raw_data(&mut self) -> ::bytes::Bytes {
+        self.raw_data.take().unwrap_or_else(|| ::bytes::Bytes::new())
     }
 
     // optional .onnx.TensorProto.DataLocation data_location = 14;
@@ -3644,7 +3644,7 @@ impl ::protobuf::Message for TensorProto {
                     self.int32_data.push(is.read_int32()?);
                 },
                 50 => {
-                    self.string_data.push(is.read_bytes()?);
+                    self.string_data.push(is.read_tokio_bytes()?);
                 },
                 58 => {
                     is.read_repeated_packed_int64_into(&mut self.int64_data)?;
@@ -3659,7 +3659,7 @@ impl ::protobuf::Message for TensorProto {
                     self.doc_string = ::std::option::Option::Some(is.read_string()?);
                 },
                 74 => {
-                    self.raw_data = ::std::option::Option::Some(is.read_bytes()?);
+                    self.raw_data = ::std::option::Option::Some(is.read_tokio_bytes()?);
                 },
                 106 => {
                     self.external_data.push(is.read_message()?);

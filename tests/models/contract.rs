@@ -49,7 +49,7 @@ fn tensor(model: &Model, name: &str, input: &ArrayD<f32>) -> ArrayD<f32> {
 
 #[test]
 fn names_types_and_shapes() {
-    let engine = engine(open(&net::little()).explained_model());
+    let engine = engine(&open(&net::little()).explained_model().expect("it can be written"));
     let told = |infos: &[gstgradcam::engine::Info]| -> Vec<(String, String, Vec<i64>)> {
         infos.iter().map(|i| (i.name.clone(), i.kind.clone(), i.shape.clone())).collect()
     };
@@ -72,7 +72,8 @@ fn metadata() {
     let mut model = net::little();
     model.set_metadata("author", "somebody");
     let explainer = open(&model);
-    let metadata = Model::from_bytes(explainer.explained_model()).expect("sound").metadata();
+    let metadata =
+        Model::from_bytes(&explainer.explained_model().expect("it can be written")).expect("sound").metadata();
     for (key, value) in [
         ("author", "somebody"),
         ("gradcam.method", "gradcam"),
@@ -107,7 +108,7 @@ fn values_by_hand() {
     ranking.sort_by(|&a, &b| logits[[0, b]].total_cmp(&logits[[0, a]]));
     for (method, z) in [(Method::GradCam, 16.0), (Method::Cam, 1.0)] {
         let explainer = open_with(&model, &Options { method, ..options() });
-        let mut engine = engine(explainer.explained_model());
+        let mut engine = engine(&explainer.explained_model().expect("it can be written"));
         for targets in [&[-1][..], &[-1, -2, 3], &[3, 3, 0, -5, 4]] {
             let seen = explain(&mut engine, &input, targets).expect("it runs");
             let k = targets.len();
@@ -148,7 +149,7 @@ fn own_outputs_are_unchanged_to_the_bit() {
 fn many_classes_in_one_run_are_the_classes_one_by_one() {
     for layer in ["features", "conv2", "relu1", "conv1"] {
         let explainer = open_with(&net::little(), &Options { target_layer: Some(layer.into()), ..options() });
-        let mut engine = engine(explainer.explained_model());
+        let mut engine = engine(&explainer.explained_model().expect("it can be written"));
         let input = picture(&[1, 3, 8, 8]);
         let all = explain(&mut engine, &input, &[0, 1, 2, 3, 4, -1]).expect("it runs");
         for (i, target) in [0, 1, 2, 3, 4, -1].into_iter().enumerate() {
@@ -203,7 +204,7 @@ fn two_pictures_in_one_run() {
             let lowered = cam::lower(&model, &facts, "x", &request).expect("it is explained");
             let mut both = engine(&bytes(&lowered.model));
             let options = Options { method, target_layer: layer.map(String::from), ..options() };
-            let mut single = engine(open_with(&net::little(), &options).explained_model());
+            let mut single = engine(&open_with(&net::little(), &options).explained_model().expect("it can be written"));
             for target in [-1, -2, 3] {
                 let seen = explain(&mut both, &input, &[target]).expect("it runs");
                 assert_eq!((seen.class.shape(), seen.score.shape()), (&[2, 1][..], &[2, 1][..]));
@@ -223,7 +224,7 @@ fn two_pictures_in_one_run() {
 
 #[test]
 fn an_explained_model_is_not_explained_again() {
-    let explained = open(&net::little()).explained_model().to_vec();
+    let explained = open(&net::little()).explained_model().expect("it can be written");
     let error = refusal("twice", &explained, &["explained model already", "gradcam export", "give the original"]);
     assert!(matches!(error, Error::ModelUnusable { .. }));
 }

@@ -187,7 +187,7 @@ fn adaptive_pooling_before_a_fully_connected_layer_adapts() {
     for side in [2, 6] {
         for (width, height) in [(16, 8), (10, 6), (14, 22), (2, 6)] {
             let explainer = open_with(&adaptive(side, true), &at(width, height));
-            behind_their_makers(explainer.explained_model());
+            behind_their_makers(&explainer.explained_model().expect("it can be written"));
             let input = picture(&[1, 3, height, width]);
             let seen = explainer.original_outputs(input.view()).expect("it runs").remove(0).1;
             // torch's definition, from the features of the network without its head

@@ -61,6 +61,6 @@ fn unknown_fields_survive_loading_and_saving() {
 #[test]
 fn unknown_fields_survive_explaining() {
     let mut explainer = open_bytes(&future(), &options());
-    check(explainer.explained_model());
+    check(&explainer.explained_model().expect("it can be written"));
     assert_eq!(maps(&mut explainer, &[Target::Rank(0)]).len(), 1);
 }

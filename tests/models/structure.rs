@@ -172,7 +172,8 @@ fn b15_our_own_names_are_taken() {
     net::linear(&mut model, "gradcam_class", "logits", net::CLASSES);
     net::output(&mut model, "logits");
     let mut explainer = open(&model);
-    let explained = Model::from_bytes(explainer.explained_model()).expect("it is a sound model");
+    let explained =
+        Model::from_bytes(&explainer.explained_model().expect("it can be written")).expect("it is a sound model");
     let metadata = explained.metadata();
     for (key, plain) in [("target", "gradcam_target"), ("class", "gradcam_class"), ("score", "gradcam_score")] {
         let name = &metadata[&format!("gradcam.name.{key}")];

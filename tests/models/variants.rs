@@ -96,7 +96,7 @@ fn ir_version_3_with_initializers_as_inputs() {
     let old = legacy(&bytes(&dated(9)));
     same_both("IR 3", &old, &dated(9));
     // and the explained model is one of IR version 3 as well
-    let explained = open_bytes(&old, &options()).explained_model().to_vec();
+    let explained = open_bytes(&old, &options()).explained_model().expect("it can be written");
     let message = Message::parse(&explained);
     assert!(message.0.contains(&(model::IR, raw::Value::Int(3))));
     let g = &message.inner(model::GRAPH)[0];

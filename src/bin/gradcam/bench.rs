@@ -119,7 +119,7 @@ impl Contest {
         let plain = explainer.original_model()?;
         let plain_outputs: Vec<String> =
             Model::from_bytes(&plain)?.outputs().into_iter().map(|output| output.name).collect();
-        let explained = explainer.explained_model().to_vec();
+        let explained = explainer.explained_model()?;
         let metadata = Model::from_bytes(&explained)?.metadata();
         let named = |what: &str| -> Result<String> {
             let key = format!("gradcam.name.{what}");
@@ -147,12 +147,14 @@ impl Contest {
         Ok(Engine::new(model, &Config { threads, ..self.config.clone() })?)
     }
 
-    /// Median times of a plain session's creation and of all that opening and explaining takes, turn by turn.
+    /// Median times of a plain session's creation and of all that opening a model to explain it takes, turn by turn; the file
+    /// is read in both.
     fn load(&self, args: &Args) -> Result<(Duration, Duration)> {
         let options = args.options.to_options();
         let (mut plain, mut explained) = (Vec::new(), Vec::new());
         for _ in 0..args.runs.min(LOADS) {
-            plain.push(timed(|| self.engine(&self.plain, options.threads).map(drop))?);
+            let read = || std::fs::read(&args.model).map_err(|error| format!("cannot read {:?}: {error}", args.model));
+            plain.push(timed(|| self.engine(&read()?, options.threads).map(drop))?);
             explained.push(timed(|| Explainer::open(&args.model, &options).map(drop).map_err(Failure::from))?);
         }
         Ok((median(plain), median(explained)))

@@ -22,9 +22,9 @@ pub fn run(args: &Args) -> Result<()> {
     not_the_same(&args.model, &args.output)?;
     let explainer = Explainer::open(&args.model, &args.options.to_options())?;
     warn(explainer.info());
-    let bytes = explainer.explained_model();
+    let bytes = explainer.explained_model()?;
     let part = part(&args.output);
-    std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, &args.output)).map_err(|error| {
+    std::fs::write(&part, &bytes).and_then(|()| std::fs::rename(&part, &args.output)).map_err(|error| {
         let _ = std::fs::remove_file(&part);
         format!("cannot write {:?}: {error}", args.output)
     })?;
