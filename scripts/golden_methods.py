@@ -20,16 +20,16 @@ SIDE, CLASSES = 32, 10
 
 
 class Little(nn.Module):
-    """Convolutions with an activation between them, then a pooled head: linear, or with a hidden layer."""
+    """Convolutions with activations between them, then a pooled head: linear, or with a hidden layer."""
 
-    def __init__(self, act, hidden):
+    def __init__(self, acts, hidden):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 8, 3, 2, 1)
         self.conv2 = nn.Conv2d(8, 12, 3, 2, 1)
         self.conv3 = nn.Conv2d(12, 16, 3, 1, 1)
-        self.act1, self.act2, self.act3 = act(), act(), act()
+        self.act1, self.act2, self.act3 = (act() for act in acts)
         self.pool = nn.AvgPool2d(2) if hidden else nn.AdaptiveAvgPool2d(1)
-        self.hidden = nn.Sequential(nn.Linear(256, 20), act()) if hidden else nn.Identity()
+        self.hidden = nn.Sequential(nn.Linear(256, 20), acts[2]()) if hidden else nn.Identity()
         self.fc = nn.Linear(20 if hidden else 16, CLASSES)
         for m in self.modules():
             if isinstance(m, (nn.Conv2d, nn.Linear)):
@@ -152,16 +152,21 @@ def recipro(net, layer, a, x, seed):
 def main(folder):
     golden = {"nets": []}
     # classes whose maps are not empty
-    for name, act, hidden, other in [("relu", nn.ReLU, True, 6), ("silu", nn.SiLU, False, 5)]:
+    nets = [
+        ("relu", [nn.ReLU] * 3, True, 2, 6),
+        ("silu", [nn.SiLU] * 3, False, 2, 5),
+        ("mixed", [nn.GELU, nn.Hardswish, nn.ReLU6], True, 2, 6),
+    ]
+    for name, acts, hidden, one, other in nets:
         torch.manual_seed(3)
-        net = Little(act, hidden).eval()
+        net = Little(acts, hidden).eval()
         file = f"methods_{name}.onnx"
         torch.onnx.export(
             net, picture().float(), folder / file, dynamo=False, opset_version=17, input_names=["x"], output_names=["logits"]
         )
         net = net.double()
         cases = []
-        for target, versus in [(2, None), (other, None), (2, other)]:
+        for target, versus in [(one, None), (other, None), (one, other)]:
             seed = torch.zeros(1, CLASSES, dtype=torch.float64)
             seed[0, target] = 1
             if versus is not None:
@@ -169,9 +174,9 @@ def main(folder):
             maps = references(net, [net.act2, net.act3], picture(), seed, None if hidden else net.fc)
             if target == other:
                 del maps["guided-gradcam"]
-            rounded = {k: [[float(f"{v:.7g}") for v in row] for row in np.asarray(m)] for k, m in maps.items()}
+            rounded = {k: [[float(f"{v:.6g}") for v in row] for row in np.asarray(m)] for k, m in maps.items()}
             cases.append({"class": target, "versus": versus, "maps": rounded})
-        golden["nets"].append({"file": file, "layers": ["act2", "act3"], "cases": cases})
+        golden["nets"].append({"file": file, "cases": cases})
     (folder / "methods.json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")
 
 

@@ -145,7 +145,7 @@ fn write(model: &Model, facts: &Facts, input: &str, request: &Request) -> Result
             };
             layers.iter().map(map).collect::<Result<_>>()?
         }
-        Recipe::Masked | Recipe::Choice => {
+        Recipe::Masked => {
             let seen = |layer| recipro::recipro(&emit, &graph, &head, layer, each, other);
             let seen = layers.iter().map(seen).collect::<Result<Vec<_>>>()?;
             if request.with_gradient {

@@ -44,8 +44,6 @@ pub enum Method {
 
 /// What a method takes its map from. Maps are [N, 1, h, w], before the ReLU that all of them end in.
 pub(super) enum Recipe {
-    /// One of the others, whichever the graph admits.
-    Choice,
     /// Activations [N, C, h, w] and the score's gradient of their rank, which may be 1 along axes where it is constant.
     Gradient(for<'g> fn(Val<'g>, Val<'g>) -> Val<'g>),
     /// The same at the layer, and the guided gradient at the model's input.
@@ -58,11 +56,12 @@ pub(super) enum Recipe {
     Masked,
 }
 
-use Recipe::{Activations, Choice, Classifier, Gradient, Guided, Masked};
+use Recipe::{Activations, Classifier, Gradient, Guided, Masked};
 
 /// One row a method: the variant, its name on the command line and in the property, the recipe.
 static TABLE: &[(Method, &str, Recipe)] = &[
-    (Method::Auto, "auto", Choice),
+    // where that cannot be, `lower` takes another row
+    (Method::Auto, "auto", Gradient(weighing::gradcam)),
     (Method::GradCam, "gradcam", Gradient(weighing::gradcam)),
     (Method::GradCamPp, "gradcampp", Gradient(weighing::gradcampp)),
     (Method::HiResCam, "hirescam", Gradient(weighing::hirescam)),
