@@ -42,7 +42,7 @@ impl<'e, 'g> Gates<'e, 'g> {
     /// The input of the activation that ends in this node, if one does.
     fn activation(&mut self, node: &Node<'g>) -> Option<&'g str> {
         let op = node.op();
-        if RELU_LIKE.contains(&op.as_str()) || (op == "Clip" && self.from_zero(node)) {
+        if RELU_LIKE.contains(&op.as_str()) || (op == "Clip" && self.cuts_at_zero(node)) {
             return node.input(0);
         }
         let (Some(a), Some(b), true) = (node.input(0), node.input(1), op == "Mul") else { return None };
@@ -58,7 +58,7 @@ impl<'e, 'g> Gates<'e, 'g> {
     }
 
     /// ReLU6 and its like.
-    fn from_zero(&self, clip: &Node<'g>) -> bool {
+    fn cuts_at_zero(&self, clip: &Node<'g>) -> bool {
         let low = clip.input(1).and_then(|name| self.emit.weight(name));
         let low = low.and_then(|low| low.as_f32().and_then(|v| v.first()).copied());
         low.unwrap_or_else(|| clip.float("min", f32::NEG_INFINITY)) == 0.0
