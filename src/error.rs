@@ -42,13 +42,23 @@ pub enum Error {
     },
     /// Operators between the layer and the score have no gradient rule.
     #[error(
-        "no gradient rule for {}; choose a deeper target-layer, behind these operators, or method=cam if the network ends in \
-         global average pooling and one linear layer",
+        "no gradient rule for {}; choose a deeper target-layer, behind these operators, method=recipro (or auto), which needs no \
+         gradient, or method=cam if the network ends in global average pooling and one linear layer",
         list_ops(.ops)
     )]
     Unsupported {
         /// `(operator, node)` of each.
         ops: Vec<(String, String)>,
+    },
+    /// An operator between the layer and the score has a gradient rule, which does not cover the way it is used.
+    #[error("the model cannot be explained: {op} node {node:?} has no gradient rule: {why}")]
+    NoRule {
+        /// The operator.
+        op: String,
+        /// The node.
+        node: String,
+        /// What the rule does not cover, and what to do.
+        why: String,
     },
     /// The target layer is missing or cannot be explained.
     #[error("target-layer {asked:?} {why}; usable layers: {}", list(.usable))]
@@ -127,15 +137,31 @@ pub enum Error {
 /// Result with [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// `Conv ("conv1" and 3 more), Einsum ("attn")`
+impl Error {
+    /// For want of a gradient rule: for which operators.
+    pub(crate) fn without_rule(&self) -> Option<String> {
+        match self {
+            Error::Unsupported { ops } => Some(list_ops(ops)),
+            Error::NoRule { op, node, why } => Some(format!("{op} (node {node:?}: {why})")),
+            _ => None,
+        }
+    }
+}
+
+/// Names of nodes that are written out of each operator; the error's own list has all.
+const NODES: usize = 4;
+
+/// `Conv (nodes "conv1", "conv2"), Einsum (node "attn")`: every operator, with its nodes.
 fn list_ops(ops: &[(String, String)]) -> String {
     let mut nodes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     ops.iter().for_each(|(op, node)| nodes.entry(op).or_default().push(node));
     let words: Vec<_> = nodes
         .iter()
-        .map(|(op, nodes)| match nodes.len() - 1 {
-            0 => format!("{op} (node {:?})", nodes[0]),
-            more => format!("{op} (node {:?} and {more} more)", nodes[0]),
+        .map(|(op, nodes)| {
+            let named: Vec<_> = nodes.iter().take(NODES).map(|node| format!("{node:?}")).collect();
+            let more = nodes.len().checked_sub(NODES).filter(|&more| more > 0);
+            let more = more.map_or(String::new(), |more| format!(" and {more} more"));
+            format!("{op} (node{} {}{more})", if nodes.len() == 1 { "" } else { "s" }, named.join(", "))
         })
         .collect();
     list(&words)

@@ -1,6 +1,8 @@
 //! `Explainer`, the public heart: opens a model, probes it, lowers it, runs it.
 
+mod blank;
 mod check;
+mod copies;
 mod explanation;
 mod info;
 mod options;
@@ -16,7 +18,7 @@ use ndarray::{Array1, ArrayD, ArrayViewD, Axis, Ix4};
 pub use options::Options;
 use sessions::Sessions;
 
-use crate::cam::{self, Names, Target};
+use crate::cam::{self, Names, Request, Target};
 use crate::engine::{Engine, Input, Interrupter, Output};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Region};
@@ -33,6 +35,8 @@ pub struct Explainer {
     original_names: Vec<String>,
     explained: Model,
     names: Names,
+    /// Classes held against the targets, where the model was opened to: one for all, or one for each.
+    versus: Vec<Target>,
     shape: Vec<usize>,
     preparer: Preparer,
     buffer: Vec<f32>,
@@ -85,6 +89,7 @@ impl Explainer {
             original,
             explained,
             names: lowered.names,
+            versus: Vec::new(),
             buffer: Vec::new(),
             preparer: Preparer::new(spec.clone()),
             info: ModelInfo {
@@ -93,19 +98,27 @@ impl Explainer {
                 score: lowered.head.logits,
                 activation: lowered.head.activation.name(),
                 classes: lowered.head.classes,
-                runner_ups: usable.filter(|name| *name != lowered.layer.tensor).collect(),
+                method: lowered.method,
+                versus: options.versus.is_some(),
+                runner_ups: usable.filter(|name| lowered.layers.iter().all(|layer| *name != layer.tensor)).collect(),
                 grid: lowered.layer.grid.describe(&lowered.layer.shape),
                 layer: lowered.layer.tensor,
+                layers: lowered.layers.into_iter().map(|layer| layer.tensor).collect(),
                 layer_shape: lowered.layer.shape,
                 operators: lowered.operators,
                 labels: labels.into(),
-                warnings: warnings.into_iter().chain(input.warning).chain(not_taken).collect(),
+                warnings: (warnings.into_iter().chain(lowered.warnings).chain(input.warning).chain(not_taken))
+                    .collect(),
                 self_check: None,
             },
             shape: input.shape,
         };
+        if let Some(text) = &options.versus {
+            explainer.set_versus(&explainer.info.versus(text)?)?;
+        }
         if options.self_check {
-            explainer.info.self_check = Some(check::run(&mut explainer, &facts, &options.request())?);
+            let request = Request { method: explainer.info.method, versus: false, ..options.request() };
+            explainer.info.self_check = Some(check::run(&mut explainer, &facts, &request)?);
         }
         Ok(explainer)
     }
@@ -121,6 +134,46 @@ impl Explainer {
     /// [`Error::Target`] with the range.
     pub fn targets(&self, text: &str) -> Result<Vec<Target>> {
         self.info.targets(text)
+    }
+
+    /// Holds other classes against the targets from here on: one for all, or one for each.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] where there is no such class, or the model was opened without [`Options::versus`].
+    pub fn set_versus(&mut self, versus: &[Target]) -> Result<()> {
+        let classes = self.info.classes;
+        let refuse = |value: String, why: String| Err(Error::Setting { name: "versus", value, why });
+        if let Some(target) = versus.iter().find(|target| !target.exists(classes)) {
+            let why = format!("out of range: the model has {classes} classes; give {}", Target::range(classes));
+            return refuse(target.code().to_string(), why);
+        }
+        if self.info.versus == versus.is_empty() {
+            let codes: Vec<String> = versus.iter().map(|target| target.code().to_string()).collect();
+            let why = "whether one class is held against another is decided when the model is opened; open it anew";
+            return refuse(format!("{:?}", codes.join(",")), why.into());
+        }
+        self.versus = versus.to_vec();
+        Ok(())
+    }
+
+    /// The classes held against the targets; none where the model was opened without.
+    pub fn versus(&self) -> &[Target] {
+        &self.versus
+    }
+
+    /// The value of the input `gradcam_versus` for so many targets.
+    fn held_against(&self, targets: usize) -> Result<Option<Array1<i64>>> {
+        let codes: Vec<i64> = self.versus.iter().map(|target| target.code()).collect();
+        match codes[..] {
+            [] => Ok(None),
+            [one] => Ok(Some(Array1::from_elem(targets, one))),
+            _ if codes.len() == targets => Ok(Some(codes.into())),
+            _ => Err(Error::Setting {
+                name: "versus",
+                value: codes.iter().map(i64::to_string).collect::<Vec<_>>().join(","),
+                why: format!("there are {} of them for {targets} targets; give one, or one for each", codes.len()),
+            }),
+        }
     }
 
     /// Explains a frame.
@@ -164,15 +217,17 @@ impl Explainer {
             return Err(Error::Target { asked: target.code().to_string(), why });
         }
         let codes: Array1<i64> = targets.iter().map(|t| t.code()).collect();
-        let inputs = [
+        let versus = self.held_against(targets.len())?;
+        let mut inputs = vec![
             (self.info.input.as_str(), Input::F32(input)),
             (self.names.target.as_str(), Input::I64(codes.view().into_dyn())),
         ];
-        let wanted = [self.names.class.as_str(), &self.names.score, &self.names.map];
+        inputs.extend(versus.iter().map(|v| (self.names.versus.as_str(), Input::I64(v.view().into_dyn()))));
+        let wanted = [self.names.class.as_str(), &self.names.score, &self.names.map, &self.names.peak];
         let start = Instant::now();
         let outputs = self.engine.run(&inputs, &wanted)?;
         let took = start.elapsed();
-        let [Output::I64(classes), Output::F32(scores), Output::F32(map)] = &outputs[..] else {
+        let [Output::I64(classes), Output::F32(scores), Output::F32(map), Output::F32(peaks)] = &outputs[..] else {
             return Err(Error::Inference { why: "the explained model gave other types than its contract says".into() });
         };
         if let Some(what) =
@@ -185,12 +240,12 @@ impl Explainer {
             });
         }
         let map = map.view().into_dimensionality::<Ix4>().map_err(shape_error)?;
-        let maps = (classes.iter().zip(scores).zip(map.index_axis(Axis(0), 0).outer_iter()))
-            .map(|((&class, &score), map)| ClassMap {
-                class: class as usize,
-                label: labels::name(&self.info.labels, class as usize),
-                score,
-                map: map.to_owned(),
+        let maps = (classes.iter().zip(scores).zip(map.index_axis(Axis(0), 0).outer_iter()).zip(peaks))
+            .map(|(((&class, &score), map), &peak)| {
+                let label = labels::name(&self.info.labels, class as usize);
+                let blank = map.iter().all(|&value| value <= 0.0);
+                let reason = blank.then(|| blank::reason(&self.info, &label, peak));
+                ClassMap { class: class as usize, label, score, map: map.to_owned(), reason }
             })
             .collect();
         Ok(Explanation { maps, region, took })
@@ -237,10 +292,12 @@ impl Explainer {
     /// As [`Engine::run`].
     pub fn explained_outputs(&mut self, input: ArrayViewD<f32>) -> Result<Vec<(String, ArrayD<f32>)>> {
         let best = Array1::from_elem(1, -1i64);
-        let inputs = [
+        let versus = self.info.versus.then(|| best.clone());
+        let mut inputs = vec![
             (self.info.input.as_str(), Input::F32(input)),
             (self.names.target.as_str(), Input::I64(best.view().into_dyn())),
         ];
+        inputs.extend(versus.iter().map(|v| (self.names.versus.as_str(), Input::I64(v.view().into_dyn()))));
         floats(&mut self.engine, &inputs, &self.original_names)
     }
 }

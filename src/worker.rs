@@ -36,14 +36,23 @@ pub struct Worker {
     len: usize,
     /// The input's buffer, between two calls.
     spare: Vec<f32>,
+    /// Classes held against the targets of the calls to come.
+    versus: Vec<Target>,
 }
 
 #[derive(Debug)]
 struct Job {
     ticket: u64,
     input: Vec<f32>,
-    targets: Vec<Target>,
+    asked: Asked,
     region: Region,
+}
+
+/// The classes that a call is about.
+#[derive(Debug, Clone, Default)]
+struct Asked {
+    targets: Vec<Target>,
+    versus: Vec<Target>,
 }
 
 #[derive(Debug)]
@@ -96,18 +105,28 @@ impl Worker {
     pub fn spawn(mut explainer: Explainer) -> Result<Worker> {
         let shape = explainer.input_shape().to_vec();
         let interrupter = explainer.interrupter();
-        let len = shape.iter().product();
-        let run = move |input: &[f32], targets: &[Target], region| {
+        let (len, versus) = (shape.iter().product(), explainer.versus().to_vec());
+        let run = move |input: &[f32], asked: &Asked, region| {
             let input = ArrayViewD::from_shape(shape.as_slice(), input).expect("every job's input has this length");
-            explainer.explain_tensor(input, targets, region)
+            if asked.versus != explainer.versus() {
+                explainer.set_versus(&asked.versus)?;
+            }
+            explainer.explain_tensor(input, &asked.targets, region)
         };
-        Worker::start(len, run, move || interrupter.interrupt())
+        let mut worker = Worker::start(len, run, move || interrupter.interrupt())?;
+        worker.versus = versus;
+        Ok(worker)
+    }
+
+    /// As [`Explainer::set_versus`], from the next call on; that call tells what is wrong with them.
+    pub fn set_versus(&mut self, versus: Vec<Target>) {
+        self.versus = versus;
     }
 
     /// The thread round any `run`, whose call in progress `interrupt` ends: the tests' way in.
     fn start(
         len: usize,
-        mut run: impl FnMut(&[f32], &[Target], Region) -> Result<Explanation> + Send + 'static,
+        mut run: impl FnMut(&[f32], &Asked, Region) -> Result<Explanation> + Send + 'static,
         interrupt: impl Fn() + Send + Sync + 'static,
     ) -> Result<Worker> {
         let (wake, woken) = bounded(1);
@@ -117,10 +136,10 @@ impl Worker {
         let (outbox, done) = unbounded();
         let stopped = stopper.clone();
         let work = move || {
-            for Job { ticket, input, targets, region } in inbox {
+            for Job { ticket, input, asked, region } in inbox {
                 let result = match stopped.is_cancelled() {
                     true => Err(Error::Interrupted),
-                    false => guard(|| run(&input, &targets, region)),
+                    false => guard(|| run(&input, &asked, region)),
                 };
                 if outbox.send(Done { ticket, input, result }).is_err() {
                     return;
@@ -129,7 +148,8 @@ impl Worker {
         };
         let thread = std::thread::Builder::new().name("gradcam".into()).spawn(work);
         let thread = thread.map_err(|e| Error::Inference { why: format!("its thread cannot be started: {e}") })?;
-        Ok(Worker { jobs: Some(jobs), done, stopper, thread: Some(thread), ticket: 0, len, spare: Vec::new() })
+        let (spare, versus) = (Vec::new(), Vec::new());
+        Ok(Worker { jobs: Some(jobs), done, stopper, thread: Some(thread), ticket: 0, len, spare, versus })
     }
 
     /// Has `prepare` fill the model's input on this thread, runs the model on the worker's and waits for its answer.
@@ -145,8 +165,14 @@ impl Worker {
         self.spare.resize(self.len, 0.0);
         let region = prepare(&mut self.spare)?;
         let input = std::mem::take(&mut self.spare);
-        let ticket = self.hand_over(input, targets.to_vec(), region)?;
+        let asked = Asked { targets: targets.to_vec(), versus: self.versus.clone() };
+        let ticket = self.hand_over(input, asked, region)?;
         self.wait(ticket)
+    }
+
+    /// The classes held against the targets.
+    pub fn versus(&self) -> &[Target] {
+        &self.versus
     }
 
     /// What cancels the calls.
@@ -154,12 +180,12 @@ impl Worker {
         self.stopper.clone()
     }
 
-    fn hand_over(&mut self, input: Vec<f32>, targets: Vec<Target>, region: Region) -> Result<u64> {
+    fn hand_over(&mut self, input: Vec<f32>, asked: Asked, region: Region) -> Result<u64> {
         self.ticket += 1;
         let ticket = self.ticket;
         let jobs = self.jobs.as_ref().expect("open until dropped");
         select! {
-            send(jobs, Job { ticket, input, targets, region }) -> sent => sent.map_err(|_| gone()).map(|()| ticket),
+            send(jobs, Job { ticket, input, asked, region }) -> sent => sent.map_err(|_| gone()).map(|()| ticket),
             recv(self.stopper.0.woken) -> _ => Err(Error::Interrupted),
         }
     }
@@ -227,8 +253,8 @@ mod tests {
     #[test]
     fn answers_belong_to_their_questions_and_the_buffer_is_reused() {
         let (seen, log) = mpsc::channel();
-        let run = move |input: &[f32], targets: &[Target], _| {
-            let _ = seen.send((input.to_vec(), input.as_ptr() as usize, targets.to_vec()));
+        let run = move |input: &[f32], asked: &Asked, _| {
+            let _ = seen.send((input.to_vec(), input.as_ptr() as usize, asked.targets.clone()));
             Ok(explanation())
         };
         let mut worker = Worker::start(3, run, || ()).unwrap();
@@ -242,9 +268,24 @@ mod tests {
     }
 
     #[test]
+    fn classes_held_against_the_targets_go_with_each_call() {
+        let (seen, log) = mpsc::channel();
+        let run = move |_: &[f32], asked: &Asked, _| {
+            let _ = seen.send(asked.versus.clone());
+            Ok(explanation())
+        };
+        let mut worker = Worker::start(1, run, || ()).unwrap();
+        for versus in [vec![], vec![Target::Rank(1)], vec![Target::Class(3)]] {
+            worker.set_versus(versus.clone());
+            worker.explain(&[], fill(0.0)).unwrap();
+            assert_eq!(log.recv().unwrap(), versus);
+        }
+    }
+
+    #[test]
     fn a_panic_in_the_model_is_one_error_and_the_next_frame_works() {
         let mut calls = 0;
-        let run = move |_: &[f32], _: &[Target], _| {
+        let run = move |_: &[f32], _: &Asked, _| {
             calls += 1;
             assert!(calls != 1, "planted");
             Ok(explanation())
@@ -257,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_failed_preparation_asks_nothing_of_the_model() {
-        let mut worker = Worker::start(1, |_: &[f32], _: &[Target], _| panic!("ran"), || ()).unwrap();
+        let mut worker = Worker::start(1, |_: &[f32], _: &Asked, _| panic!("ran"), || ()).unwrap();
         let refuse = |_: &mut [f32]| Err(Error::Frame { why: "planted".into() });
         assert!(matches!(worker.explain(&[], refuse), Err(Error::Frame { .. })));
     }
@@ -267,7 +308,7 @@ mod tests {
         let (begun, begins) = mpsc::channel();
         let (stop, stopped) = mpsc::channel();
         let stop = Mutex::new(stop);
-        let run = move |_: &[f32], _: &[Target], _| {
+        let run = move |_: &[f32], _: &Asked, _| {
             while stopped.try_recv().is_ok() {}
             let _ = begun.send(());
             let _ = stopped.recv();
@@ -299,7 +340,7 @@ mod tests {
     fn a_cancelled_frames_answer_never_reaches_the_next_frame() {
         let (answer, answers) = bounded::<f32>(0);
         let (begun, begins) = mpsc::channel();
-        let run = move |_: &[f32], _: &[Target], region| {
+        let run = move |_: &[f32], _: &Asked, region| {
             let _ = begun.send(());
             let x = answers.recv().unwrap();
             Ok(Explanation { region: Region { x, ..region }, ..explanation() })

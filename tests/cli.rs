@@ -156,6 +156,22 @@ fn a_list_of_classes_gives_a_map_each() {
 }
 
 #[test]
+fn one_class_against_another_and_why_a_map_is_empty() {
+    let desk = Desk::new();
+    desk.picture("red.png", [255, 0, 0]);
+    let explain = ["explain", "colours.onnx", "red.png", "--target-class", "red"];
+    let seen = json(&desk.says(&[&explain[..], &["--versus", "green", "--json"]].concat()));
+    assert_eq!((&seen["method"], &seen["maps"][0]["reason"]), (&"gradcam".into(), &Value::Null));
+    // no gradient for red against red; against green, a counterfactual is negative wherever red is
+    let seen = json(&desk.says(&[&explain[..], &["--versus", "0", "--json"]].concat()));
+    assert!(seen["maps"][0]["reason"].as_str().is_some_and(|why| why.contains("against itself")), "{seen}");
+    let text = desk.says(&[&explain[..], &["--method", "counterfactual"]].concat());
+    assert!(text.contains("the map is zero: every value is negative") && text.contains("against red"), "{text}");
+    let said = desk.refuses(&[&explain[..], &["--versus", "yellow"]].concat());
+    assert!(said.contains("versus=yellow") && said.contains("0..=2"), "{said}");
+}
+
+#[test]
 fn a_tensor_goes_in_as_it_is() {
     let desk = Desk::new();
     let tensor = Array4::from_shape_fn((1, 3, SIDE, SIDE), |(_, c, y, x)| (c * 7 + y * 3 + x) as f32 / 50.0);

@@ -141,16 +141,14 @@ impl<'g> Back<'g> {
     /// The value of input `i`, which must not depend on the picture.
     ///
     /// # Errors
-    /// [`Error::ModelUnusable`] naming the node.
+    /// [`Error::NoRule`] naming the node.
     pub fn weight(&self, i: usize) -> Result<Tensor> {
         self.constant(i).ok_or_else(|| self.refuse(&format!("its input {i} is computed from the picture")))
     }
 
     /// "This use of the operator has no rule."
     pub fn refuse(&self, why: &str) -> Error {
-        Error::ModelUnusable {
-            why: format!("{} node {:?} has no gradient rule: {why}", self.node.op(), self.node.name()),
-        }
+        Error::NoRule { op: self.node.op(), node: self.node.name().into(), why: why.into() }
     }
 
     /// The axis that an attribute names, counted from the front.

@@ -5,6 +5,7 @@
 mod act;
 mod back;
 mod conv;
+mod guided;
 mod linear;
 mod math;
 mod norm;
@@ -25,12 +26,16 @@ use crate::onnx::{DType, Emit, Facts, Graph, Val};
 
 /// The nodes through which a gradient flows from a tensor to a score, as positions in [`Graph::order`], ascending.
 pub fn path(graph: &Graph, from: &str, score: &str) -> Vec<usize> {
-    let mut active = HashSet::from([from]);
+    paths(graph, &[from], score)
+}
+
+/// The same from any of several tensors.
+fn paths(graph: &Graph, from: &[&str], score: &str) -> Vec<usize> {
+    let mut active: HashSet<&str> = from.iter().copied().collect();
     let mut ahead = Vec::new();
     for (i, node) in graph.order.iter().enumerate() {
         let reads = node.inputs().iter().any(|x| active.contains(x.as_str()));
-        let makes = node.outputs().iter().any(|y| y == from);
-        if reads && !makes && !matches!(rules::find(&node.op()), Some(Row { rule: Rule::Zero, .. })) {
+        if reads && !matches!(rules::find(&node.op()), Some(Row { rule: Rule::Zero, .. })) {
             active.extend(node.outputs().iter().map(String::as_str).filter(|y| !y.is_empty()));
             ahead.push(i);
         }
@@ -56,25 +61,55 @@ pub fn operators(graph: &Graph, path: &[usize], opset: i64) -> Vec<(String, usiz
     counts.into_iter().map(|(op, n)| (op.clone(), n, known(&op))).collect()
 }
 
+/// How gradients pass the activations on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// As the chain rule says.
+    Plain,
+    /// Guided backpropagation (Springenberg et al. 2015): through a ReLU, and through whatever stands for one (LeakyRelu, Elu,
+    /// SiLU, GELU, HardSwish, Relu6, ..., also written out in simpler operators), only where its input and the gradient that
+    /// arrives are both positive; there the gradient is multiplied by the activation's own derivative, which for ReLU is 1.
+    Guided,
+}
+
 /// Emits the gradient of a score with respect to a tensor.
 ///
 /// `seed` is the gradient of what is explained with respect to `score`. What comes back has the rank of `to`; axes along which
 /// the gradient is constant may still be 1 (behind a pooled head it is one value a channel).
 ///
 /// # Errors
-/// [`Error::Unsupported`] with all operators that have no rule; [`Error::ModelUnusable`] where a rule does not cover the
-/// way an operator is used; [`Error::Layer`] if the score does not depend on `to`.
+/// [`Error::Unsupported`] with all operators that have no rule; [`Error::NoRule`] where a rule does not cover the way an operator
+/// is used; [`Error::Layer`] if the score does not depend on `to`.
 pub fn gradient<'g>(emit: &'g Emit<'g>, graph: &Graph<'g>, score: &str, seed: Val<'g>, to: &str) -> Result<Val<'g>> {
+    Ok(gradients(emit, graph, score, seed, &[to], Flow::Plain)?[0])
+}
+
+/// The same with respect to several tensors, in one walk.
+///
+/// # Errors
+/// As [`gradient`].
+pub fn gradients<'g>(
+    emit: &'g Emit<'g>,
+    graph: &Graph<'g>,
+    score: &str,
+    seed: Val<'g>,
+    to: &[&str],
+    flow: Flow,
+) -> Result<Vec<Val<'g>>> {
     let facts = emit.facts();
-    let path = path(graph, to, score);
+    let path = paths(graph, to, score);
     check_path(graph, facts, &path, emit.model().opset())?;
-    let mut active: HashSet<&str> = HashSet::from([to]);
+    let mut active: HashSet<&str> = to.iter().copied().collect();
     active.extend(path.iter().flat_map(|&i| graph.order[i].outputs()).map(String::as_str));
     let mut grads: HashMap<&str, Val<'g>> = HashMap::from([(score, seed)]);
+    let mut gates = (flow == Flow::Guided).then(|| guided::Gates::new(emit, graph));
     for &i in path.iter().rev() {
         let node = graph.order[i];
-        let gs: Vec<Option<Val<'g>>> = node.outputs().iter().map(|y| grads.get(y.as_str()).copied()).collect();
-        emit.set_scope(&format!("gradcam/{}/grad", node.name()));
+        let mut gs: Vec<Option<Val<'g>>> = node.outputs().iter().map(|y| grads.get(y.as_str()).copied()).collect();
+        emit.set_scope(&format!("gradcam/{}/{}", node.name(), if gates.is_some() { "guided" } else { "grad" }));
+        if let Some(gates) = &mut gates {
+            gs = gs.into_iter().map(|g| g.map(|g| gates.pass(&node, g))).collect();
+        }
         let back = Back::new(emit, node, gs, &active);
         for (input, grad) in node.inputs().iter().zip(back.apply()?) {
             let Some(grad) = grad.filter(|_| active.contains(input.as_str())) else { continue };
@@ -86,11 +121,14 @@ pub fn gradient<'g>(emit: &'g Emit<'g>, graph: &Graph<'g>, score: &str, seed: Va
         }
     }
     emit.set_scope("gradcam");
-    grads.get(to).copied().ok_or_else(|| Error::Layer {
-        asked: to.into(),
-        why: format!("has no influence on the score {score:?}"),
-        usable: Vec::new(),
-    })
+    let found = |to: &&str| {
+        grads.get(to).copied().ok_or_else(|| Error::Layer {
+            asked: to.to_string(),
+            why: format!("has no influence on the score {score:?}"),
+            usable: Vec::new(),
+        })
+    };
+    to.iter().map(found).collect()
 }
 
 /// All that is missing, at once, before anything is emitted.

@@ -131,6 +131,25 @@ impl Grid {
         turned.reshape(&[dim(self.picture), dim(self.channel), rows, columns])
     }
 
+    /// Which cell of the grid, row by row, each element of a channel belongs to: the shape of a mask over a tensor of that layout
+    /// and shape (1 along the channels), and a cell for each of its elements; `None` where an element belongs to no place.
+    pub(super) fn cells(self, tensor: &[usize]) -> (Vec<usize>, Vec<Option<usize>>) {
+        let [_, _, h, w] = self.shape(tensor);
+        let mut mask = vec![1; tensor.len()];
+        match self.cells {
+            Cells::Axes { rows, columns } => {
+                (mask[rows], mask[columns]) = (h, w);
+                let turned = |i: usize| if rows < columns { i } else { i % h * w + i / h };
+                (mask, (0..h * w).map(|i| Some(turned(i))).collect())
+            }
+            Cells::Tokens { axis, first, .. } => {
+                mask[axis] = tensor[axis];
+                let place = |i: usize| i.checked_sub(first).filter(|&i| i < h * w);
+                (mask, (0..tensor[axis]).map(place).collect())
+            }
+        }
+    }
+
     /// In words, for a tensor of that shape: "7x7 (height x width), channels first".
     pub fn describe(self, tensor: &[usize]) -> String {
         let [_, _, h, w] = self.shape(tensor);

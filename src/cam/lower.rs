@@ -1,12 +1,11 @@
 //! Model in, explained model out: the contract's input and outputs, the backward pass and the map.
 
-use super::Target;
-use super::classifier;
 use super::head::{Activation, Head};
 use super::layer::{self, Layer};
 use super::method::{self, Method, Recipe};
-use crate::autodiff;
-use crate::error::Result;
+use super::{Target, classifier, fuse, guided, recipro};
+use crate::autodiff::{self, Flow};
+use crate::error::{Error, Result};
 use crate::onnx::{Attr, DType, Emit, Facts, Graph, Model, Val};
 
 /// What to explain.
@@ -14,11 +13,14 @@ use crate::onnx::{Attr, DType, Emit, Facts, Graph, Model, Val};
 pub struct Request<'a> {
     /// The method.
     pub method: Method,
-    /// A tensor, node or module name; `None` = automatic.
+    /// A tensor, node or module name, or a comma list of them, whose maps are fused; `None` = automatic.
     pub target_layer: Option<&'a str>,
     /// The output with the class scores; `None` = the only one.
     pub score_output: Option<&'a str>,
-    /// Publish the gradient at the layer too, under [`Names::gradient`] (for checks).
+    /// Explain each class against another: "why A and not B". Adds the input [`Names::versus`].
+    pub versus: bool,
+    /// Publish the gradient at the layer too, under [`Names::gradient`] (for checks); of a method that runs copies of the head, the
+    /// logits that the copies give for the layer as it is.
     pub with_gradient: bool,
 }
 
@@ -27,12 +29,17 @@ pub struct Request<'a> {
 pub struct Names {
     /// int64 [K] input.
     pub target: String,
+    /// int64 [K] input; only with [`Request::versus`].
+    pub versus: String,
     /// int64 [N, K] output.
     pub class: String,
     /// float32 [N, K] output.
     pub score: String,
     /// float32 [N, K, h, w] output.
     pub map: String,
+    /// float32 [N, K] output: the map's largest value before its ReLU. Where the map is zero everywhere it says why: below zero,
+    /// every place speaks against the class; at zero, none speaks at all.
+    pub peak: String,
     /// float32, the layer's shape; only with [`Request::with_gradient`].
     pub gradient: String,
 }
@@ -46,71 +53,142 @@ pub struct Lowered {
     pub names: Names,
     /// The score.
     pub head: Head,
-    /// The target layer.
+    /// The method; of [`Method::Auto`] the one that was taken.
+    pub method: Method,
+    /// The target layer, whose grid the map has; of several the one with the largest grid.
     pub layer: Layer,
+    /// All target layers, in the order asked.
+    pub layers: Vec<Layer>,
     /// Layers that would do too, deepest first.
     pub usable: Vec<Layer>,
     /// Operators between layer and score: name, count, whether there is a rule.
     pub operators: Vec<(String, usize, bool)>,
+    /// What the user should know, a sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// Rewrites a model. `facts` are measured on it, `input` is the picture's input tensor.
 ///
 /// # Errors
-/// See [`Head::find`], [`Layer::find`], [`autodiff::gradient`]; `cam` refuses heads that are not pooled and linear.
+/// See [`Head::find`], [`Layer::find`], [`autodiff::gradient`]; `cam` refuses heads that are not pooled and linear, `recipro` heads
+/// that take one picture only.
 pub fn lower(model: &Model, facts: &Facts, input: &str, request: &Request) -> Result<Lowered> {
+    if request.method != Method::Auto {
+        return write(model, facts, input, request);
+    }
+    let with = |method| write(model, facts, input, &Request { method, ..*request });
+    let (error, missing) = match with(Method::GradCam) {
+        Err(error) => match error.without_rule() {
+            Some(missing) => (error, missing),
+            None => return Err(error),
+        },
+        done => return done,
+    };
+    let mut lowered = with(Method::Recipro)
+        .map_err(|other| Error::ModelUnusable { why: format!("{error}. Nor without gradients: {other}") })?;
+    lowered.warnings.push(format!(
+        "there is no gradient rule for {missing}: method=auto takes recipro, which needs none and runs the head once for each of \
+         the map's places; a deeper target-layer may do without"
+    ));
+    Ok(lowered)
+}
+
+fn write(model: &Model, facts: &Facts, input: &str, request: &Request) -> Result<Lowered> {
     let graph = Graph::new(model)?;
     let head = Head::find(model, &graph, facts, request.score_output)?;
     let usable = layer::usable(&graph, facts, input, &head);
-    let layer = Layer::find(&graph, facts, &head, request.target_layer, &usable)?;
+    let layers = fuse::layers(&graph, facts, &head, request.target_layer, &usable)?;
+    let cells = |layer: &Layer| layer.grid.shape(&layer.shape)[2..].iter().product::<usize>();
+    // the first of the largest
+    let layer = layers.iter().rev().max_by_key(|layer| cells(layer)).expect("no list is empty").clone();
     let path = autodiff::path(&graph, &layer.tensor, &head.logits);
     let operators = autodiff::operators(&graph, &path, model.opset());
 
     let emit = Emit::new(model, facts);
     let names = Names {
         target: emit.fresh("gradcam_target"),
+        versus: emit.fresh("gradcam_versus"),
         class: emit.fresh("gradcam_class"),
         score: emit.fresh("gradcam_score"),
         map: emit.fresh("gradcam_map"),
+        peak: emit.fresh("gradcam_peak"),
         gradient: emit.fresh("gradcam_gradient"),
     };
     let pictures = head.shape[0];
     let logits = head.scores(&emit);
     let class = choose(&emit, logits, &names.target);
     let probability = probability(&emit, &head, logits, class);
-    let activations = layer.grid.pictures(emit.tensor(&layer.tensor));
     let each = class.unstacked();
-    let map = match request.method.recipe() {
-        Recipe::Gradient(map) => {
-            let seed = head.seed(&emit, each);
-            let g = autodiff::gradient(&emit, &graph, &head.logits, seed, &layer.tensor)?;
-            if request.with_gradient {
-                emit.publish(g.expand(&layer.shape).single(), &names.gradient);
-            }
-            map(activations, layer.grid.pictures(g))
-        }
-        Recipe::Classifier => method::weighted(activations, classifier::row(&emit, &graph, &head, &layer, each)?),
+    let other = request.versus.then(|| choose(&emit, logits, &names.versus).unstacked());
+    let seed = || match other {
+        Some(other) => head.seed(&emit, each) - head.seed(&emit, other),
+        None => head.seed(&emit, each),
     };
+    let tensors: Vec<&str> = layers.iter().map(|layer| layer.tensor.as_str()).collect();
+    let activations = |layer: &Layer| layer.grid.pictures(emit.tensor(&layer.tensor));
+    let recipe = request.method.recipe();
+    let signed: Vec<Val> = match recipe {
+        Recipe::Gradient(map) | Recipe::Guided(map) => {
+            let gs = autodiff::gradients(&emit, &graph, &head.logits, seed(), &tensors, Flow::Plain)?;
+            if let (true, Some(i)) = (request.with_gradient, tensors.iter().position(|t| *t == layer.tensor)) {
+                emit.publish(gs[i].expand(&layer.shape).single(), &names.gradient);
+            }
+            layers.iter().zip(gs).map(|(layer, g)| map(activations(layer), layer.grid.pictures(g))).collect()
+        }
+        Recipe::Activations(map) => layers.iter().map(|layer| map(activations(layer))).collect(),
+        Recipe::Classifier => {
+            let map = |layer| {
+                let row = |class| classifier::row(&emit, &graph, &head, layer, class);
+                let rows = row(each)?;
+                let rows = if let Some(other) = other { rows - row(other)? } else { rows };
+                Ok(method::weighted(activations(layer), rows))
+            };
+            layers.iter().map(map).collect::<Result<_>>()?
+        }
+        Recipe::Masked => {
+            let seen = |layer| recipro::recipro(&emit, &graph, &head, layer, each, other);
+            let seen = layers.iter().map(seen).collect::<Result<Vec<_>>>()?;
+            if request.with_gradient {
+                emit.publish(seen[0].whole, &names.gradient);
+            }
+            seen.into_iter().map(|seen| seen.map).collect()
+        }
+    };
+    let peaks: Vec<Val> = signed.iter().map(|map| map.max(&[2, 3]).reshape(&[pictures, 1])).collect();
+    let peak = if let [peak] = peaks[..] { peak } else { emit.node("Max", &peaks, &[], &[pictures, 1]) };
+    let maps: Vec<Val> = signed.iter().map(|map| map.unary("Relu")).collect();
+    let [_, _, h, w] = layer.grid.shape(&layer.shape);
+    let mut map = fuse::fuse(&maps, (h, w)).expect("there is a layer");
+    if let Recipe::Guided(_) = recipe {
+        let saliency = guided::saliency(&emit, &graph, &head.logits, seed(), input)?;
+        let size = saliency.shape();
+        map = fuse::resize(map, (size[2], size[3])) * saliency;
+    }
+    let size = map.shape();
     emit.publish(class, &names.class);
     emit.publish(probability, &names.score);
     emit.publish(map.stacked(each), &names.map);
+    emit.publish(peak.stacked(each), &names.peak);
     let patch = emit.finish()?;
 
     let mut explained = model.clone();
     explained.apply(patch);
     explained.add_input(&names.target, DType::I64, &[None]);
+    if request.versus {
+        explained.add_input(&names.versus, DType::I64, &[None]);
+    }
     let n = Some(pictures);
-    let [_, _, h, w] = layer.grid.shape(&layer.shape);
     explained.add_output(&names.class, Some(DType::I64), Some(&[n, None]));
     explained.add_output(&names.score, Some(DType::F32), Some(&[n, None]));
-    explained.add_output(&names.map, Some(DType::F32), Some(&[n, None, Some(h), Some(w)]));
+    explained.add_output(&names.map, Some(DType::F32), Some(&[n, None, Some(size[2]), Some(size[3])]));
+    explained.add_output(&names.peak, Some(DType::F32), Some(&[n, None]));
     if request.with_gradient {
         explained.add_output(&names.gradient, None, None);
     }
     for (key, value) in [
         ("gradcam.version", env!("CARGO_PKG_VERSION")),
         ("gradcam.method", request.method.name()),
-        ("gradcam.layer", &layer.tensor),
+        ("gradcam.layer", &tensors.join(",")),
         ("gradcam.logits", &head.logits),
         ("gradcam.activation", head.activation.name()),
         ("gradcam.input", input),
@@ -118,10 +196,15 @@ pub fn lower(model: &Model, facts: &Facts, input: &str, request: &Request) -> Re
         ("gradcam.name.class", &names.class),
         ("gradcam.name.score", &names.score),
         ("gradcam.name.map", &names.map),
+        ("gradcam.name.peak", &names.peak),
     ] {
         explained.set_metadata(key, value);
     }
-    Ok(Lowered { model: explained, names, head, layer, usable, operators })
+    if request.versus {
+        explained.set_metadata("gradcam.name.versus", &names.versus);
+    }
+    let (method, warnings) = (request.method, Vec::new());
+    Ok(Lowered { model: explained, names, head, method, layer, layers, usable, operators, warnings })
 }
 
 /// [N, K]: the target itself, or the class of that rank where it is negative.

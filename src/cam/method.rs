@@ -1,31 +1,78 @@
 //! THE TABLE of methods: how activations and gradients become a map.
 
+mod eigen;
+mod weighing;
+
+pub(super) use weighing::weighted;
+
 use crate::onnx::Val;
 
 /// How activations and gradients become a map (property `method`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Method {
-    /// Grad-CAM: channel weights are the gradient's means (Selvaraju et al., ICCV 2017, equations 1 and 2).
+    /// Grad-CAM where every operator between layer and score has a gradient rule, else Recipro-CAM, which needs none.
     #[default]
+    Auto,
+    /// Grad-CAM: channel weights are the gradient's means (Selvaraju et al., ICCV 2017, equations 1 and 2).
     GradCam,
+    /// Grad-CAM++: channel weights are sums of the positive gradients, each weighed by a closed form of its powers
+    /// (Chattopadhay et al., WACV 2018).
+    GradCamPp,
+    /// HiResCAM: gradient times activation in each place, no averaging (Draelos and Carin, 2020).
+    HiResCam,
+    /// LayerCAM: positive gradient times activation in each place (Jiang et al., IEEE TIP 2021).
+    LayerCam,
+    /// XGrad-CAM: channel weights are the gradient's means weighed by the activations (Fu et al., BMVC 2020).
+    XGradCam,
+    /// Eigen-CAM: the activations' first principal component; no gradient, the same for every class (Muhammad and Yeasin,
+    /// IJCNN 2020).
+    EigenCam,
     /// CAM: channel weights are the classifier's own, for heads of global average pooling and one linear layer
     /// (Zhou et al., CVPR 2016).
     Cam,
+    /// Guided Grad-CAM: Grad-CAM upsampled to the input, times guided backpropagation to it (Selvaraju et al., ICCV 2017,
+    /// section 3.2; Springenberg et al., 2015).
+    GuidedGradCam,
+    /// Grad-CAM of the negated gradient: what would have to go for the class to become likelier (Selvaraju et al., ICCV 2017,
+    /// section 3.3).
+    Counterfactual,
+    /// Recipro-CAM: the score that each place of the layer gives by itself; no gradient, the head is run once a place
+    /// (Byun and Lee, 2022).
+    Recipro,
 }
 
-/// What a method takes its map from.
+/// What a method takes its map from. Maps are [N, 1, h, w], before the ReLU that all of them end in.
 pub(super) enum Recipe {
-    /// Activations [N, C, h, w] and the score's gradient of their rank, which may be 1 along axes where it is constant; gives the
-    /// map [N, 1, h, w].
+    /// Activations [N, C, h, w] and the score's gradient of their rank, which may be 1 along axes where it is constant.
     Gradient(for<'g> fn(Val<'g>, Val<'g>) -> Val<'g>),
+    /// The same at the layer, and the guided gradient at the model's input.
+    Guided(for<'g> fn(Val<'g>, Val<'g>) -> Val<'g>),
+    /// Activations alone.
+    Activations(for<'g> fn(Val<'g>) -> Val<'g>),
     /// The classifier's own weights.
     Classifier,
+    /// Runs of the head on parts of the activations.
+    Masked,
 }
 
+use Recipe::{Activations, Classifier, Gradient, Guided, Masked};
+
 /// One row a method: the variant, its name on the command line and in the property, the recipe.
-static TABLE: &[(Method, &str, Recipe)] =
-    &[(Method::GradCam, "gradcam", Recipe::Gradient(gradcam)), (Method::Cam, "cam", Recipe::Classifier)];
+static TABLE: &[(Method, &str, Recipe)] = &[
+    // where that cannot be, `lower` takes another row
+    (Method::Auto, "auto", Gradient(weighing::gradcam)),
+    (Method::GradCam, "gradcam", Gradient(weighing::gradcam)),
+    (Method::GradCamPp, "gradcampp", Gradient(weighing::gradcampp)),
+    (Method::HiResCam, "hirescam", Gradient(weighing::hirescam)),
+    (Method::LayerCam, "layercam", Gradient(weighing::layercam)),
+    (Method::XGradCam, "xgradcam", Gradient(weighing::xgradcam)),
+    (Method::EigenCam, "eigencam", Activations(eigen::eigencam)),
+    (Method::Cam, "cam", Classifier),
+    (Method::GuidedGradCam, "guided-gradcam", Guided(weighing::gradcam)),
+    (Method::Counterfactual, "counterfactual", Gradient(weighing::counterfactual)),
+    (Method::Recipro, "recipro", Masked),
+];
 
 // Rows stand in the order of the enum, so that a method is its own index; held at compile time.
 const _: () = {
@@ -34,7 +81,7 @@ const _: () = {
         assert!(TABLE[i].0 as usize == i, "rows of TABLE must stand in the order of Method");
         i += 1;
     }
-    assert!(TABLE.len() == Method::Cam as usize + 1, "every Method needs a row");
+    assert!(TABLE.len() == Method::Recipro as usize + 1, "every Method needs a row");
 };
 
 impl Method {
@@ -50,7 +97,7 @@ impl Method {
 
     /// Whether its map comes from the score's gradient.
     pub fn uses_gradient(self) -> bool {
-        matches!(self.recipe(), Recipe::Gradient(_))
+        matches!(self.recipe(), Gradient(_) | Guided(_))
     }
 
     pub(super) fn recipe(self) -> &'static Recipe {
@@ -71,25 +118,4 @@ impl std::str::FromStr for Method {
             ),
         })
     }
-}
-
-/// Grad-CAM: the gradient's mean over the grid weighs each channel.
-fn gradcam<'g>(a: Val<'g>, g: Val<'g>) -> Val<'g> {
-    let channels = a.shape()[1];
-    let alpha = g.mean(&[2, 3]);
-    let mut shape = alpha.shape();
-    shape[1] = channels;
-    weighted(a, alpha.expand(&shape))
-}
-
-/// ReLU(sum over channels of weight times activation), [N, 1, h, w]. `weights` is [N, C] with unit axes behind; one matrix
-/// product.
-pub(super) fn weighted<'g>(a: Val<'g>, weights: Val<'g>) -> Val<'g> {
-    let emit = a.emit();
-    let [n, c, h, w] = a.shape()[..] else {
-        emit.fail(format!("activations of shape {:?} have no grid", a.shape()));
-        return a;
-    };
-    let sum = weights.reshape(&[n, 1, c]).matmul(a.reshape(&[n, c, h * w]));
-    sum.unary("Relu").reshape(&[n, 1, h, w])
 }

@@ -2,12 +2,16 @@
 
 mod attention;
 mod axes;
+mod batch;
 mod classifier;
+mod fuse;
 mod grid;
+mod guided;
 mod head;
 mod layer;
 mod lower;
 mod method;
+mod recipro;
 mod trace;
 
 pub use grid::Grid;

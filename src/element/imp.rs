@@ -158,7 +158,7 @@ impl BaseTransformImpl for GradCam {
         let State { session: Some(session), video: Some(video), .. } = &mut *state else {
             return Err(gst::FlowError::NotNegotiated);
         };
-        if let Err(error) = session.retarget(&live.target_class) {
+        for error in session.retarget(&live) {
             message::warn(&*self.obj(), &error, "the class explained so far stays");
         }
         match session.annotate(video, buffer, &live) {
@@ -209,7 +209,7 @@ impl GradCam {
         for warning in &info.warnings {
             message::remark(&*self.obj(), warning);
         }
-        lock(&self.settings).resolved_target_layer = Some(info.layer);
+        lock(&self.settings).resolved_target_layer = Some(info.layers.join(","));
         self.obj().notify_resolved_target_layer();
         Ok(session)
     }

@@ -18,6 +18,7 @@ fn code(error: &Error) -> Code {
         Error::ModelDamaged { .. }
         | Error::ModelUnusable { .. }
         | Error::Unsupported { .. }
+        | Error::NoRule { .. }
         | Error::Layer { .. }
         | Error::Target { .. }
         | Error::Setting { .. }

@@ -71,8 +71,17 @@ macro_rules! enumeration {
 enumeration! {
     /// Values of the property `method`.
     Method = "GstGradCamMethod", cam::Method:
-    #[default] GradCam, "gradcam", "Grad-CAM (Selvaraju et al. 2017): any network" => cam::Method::GradCam;
+    #[default] Auto, "auto", "Grad-CAM where every operator has a gradient rule, else Recipro-CAM" => cam::Method::Auto;
+    GradCam, "gradcam", "Grad-CAM (Selvaraju et al. 2017): any network" => cam::Method::GradCam;
+    GradCamPp, "gradcampp", "Grad-CAM++ (Chattopadhay et al. 2018): several objects of a class" => cam::Method::GradCamPp;
+    HiResCam, "hirescam", "HiResCAM (Draelos and Carin 2020): gradient times activation, place by place" => cam::Method::HiResCam;
+    LayerCam, "layercam", "LayerCAM (Jiang et al. 2021): positive gradients, for early layers" => cam::Method::LayerCam;
+    XGradCam, "xgradcam", "XGrad-CAM (Fu et al. 2020): gradients weighed by activations" => cam::Method::XGradCam;
+    EigenCam, "eigencam", "Eigen-CAM (Muhammad and Yeasin 2020): principal component, the same for every class" => cam::Method::EigenCam;
     Cam, "cam", "CAM (Zhou et al. 2016): global average pooling and one linear layer" => cam::Method::Cam;
+    GuidedGradCam, "guided-gradcam", "Guided Grad-CAM (Selvaraju et al. 2017): pixel by pixel" => cam::Method::GuidedGradCam;
+    Counterfactual, "counterfactual", "Grad-CAM of the negated gradient: what speaks against the class" => cam::Method::Counterfactual;
+    Recipro, "recipro", "Recipro-CAM (Byun and Lee 2022): no gradient, the head is run once a place" => cam::Method::Recipro;
 }
 
 enumeration! {

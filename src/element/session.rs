@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::frame::Video;
 use super::settings::Live;
 use crate::cam::Target;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::explain::{ClassMap, Explainer, ModelInfo};
 use crate::prep::{Preparer, ResizeMode, full_frame};
 use crate::render::Painter;
@@ -21,9 +21,9 @@ pub(super) struct Session {
     targets: Vec<Target>,
     /// What the user last asked for, valid or not: each wish is looked up, and complained about, once.
     asked: String,
+    versus: String,
     pub(super) failures: Failures,
-    /// The user was told once that a map had nothing in it.
-    told_blank: bool,
+    blank: Blank,
 }
 
 impl Session {
@@ -32,12 +32,13 @@ impl Session {
         Ok(Session {
             targets: info.targets(&live.target_class)?,
             asked: live.target_class.clone(),
+            versus: live.versus.clone(),
             preparer: explainer.preparer(),
             painter: Painter::new(live.style),
             worker: Worker::spawn(explainer)?,
             info,
             failures: Failures::default(),
-            told_blank: false,
+            blank: Blank::default(),
         })
     }
 
@@ -45,7 +46,9 @@ impl Session {
     pub(super) fn reopen(&mut self, explainer: Explainer) -> Result<()> {
         self.info = explainer.info().clone();
         self.preparer = explainer.preparer();
+        let versus = self.worker.versus().to_vec();
         self.worker = Worker::spawn(explainer)?;
+        self.worker.set_versus(versus);
         Ok(())
     }
 
@@ -65,14 +68,33 @@ impl Session {
         &self.worker
     }
 
-    /// Takes up another target class; the former one stays when there is no such class.
-    pub(super) fn retarget(&mut self, target_class: &str) -> Result<()> {
-        if self.asked == target_class {
-            return Ok(());
+    /// Takes up other classes; the former ones stay when there are no such classes, of which the errors tell.
+    pub(super) fn retarget(&mut self, live: &Live) -> Vec<Error> {
+        let mut errors = Vec::new();
+        if self.asked != live.target_class {
+            self.asked.clone_from(&live.target_class);
+            match self.info.targets(&live.target_class) {
+                Ok(targets) => self.targets = targets,
+                Err(error) => errors.push(error),
+            }
         }
-        self.asked = target_class.to_owned();
-        self.targets = self.info.targets(target_class)?;
-        Ok(())
+        if self.versus != live.versus {
+            self.versus.clone_from(&live.versus);
+            match self.held_against(&live.versus) {
+                Ok(versus) => self.worker.set_versus(versus),
+                Err(error) => errors.push(error),
+            }
+        }
+        errors
+    }
+
+    fn held_against(&self, text: &str) -> Result<Vec<Target>> {
+        if self.info.versus == text.is_empty() {
+            let why = "whether one class is held against another is decided at the start: it takes effect at the next one (state \
+                       READY or NULL)";
+            return Err(Error::Setting { name: "versus", value: format!("{text:?}"), why: why.into() });
+        }
+        self.info.versus(text)
     }
 
     /// Explains the buffer's picture and paints the map over it. On an error the picture is as it was,
@@ -83,7 +105,7 @@ impl Session {
         buffer: &mut gst::BufferRef,
         live: &Live,
     ) -> Result<Option<String>> {
-        let Session { worker, preparer, painter, targets, info, told_blank, .. } = self;
+        let Session { worker, preparer, painter, targets, blank, .. } = self;
         video.with_frame(buffer, |frame| {
             let seen = worker.explain(targets, |input| guard(|| preparer.prepare(&frame.as_frame(), input)))?;
             guard(|| {
@@ -93,22 +115,35 @@ impl Session {
                 if live.draw_labels {
                     painter.write(frame, &seen.maps.iter().map(ClassMap::caption).collect::<Vec<_>>())?;
                 }
-                let blank = heat.iter().all(|&value| value <= 0.0);
-                let tell = blank && !*told_blank;
-                *told_blank |= blank;
-                Ok(tell.then(|| blank_remark(&seen.maps, &info.layer)))
+                let reasons: Vec<&str> = seen.maps.iter().filter_map(|one| one.reason.as_deref()).collect();
+                let all = reasons.len() == seen.maps.len();
+                Ok(blank.tell(if all { &reasons } else { &[] }, Instant::now()))
             })
         })
     }
 }
 
-fn blank_remark(maps: &[ClassMap], layer: &str) -> String {
-    let names: Vec<&str> = maps.iter().map(|seen| seen.label.as_str()).collect();
-    format!(
-        "nothing in a frame speaks for {} at layer {layer:?}: its map is zero everywhere and nothing is painted; frames go on, \
-         and this is said once",
-        names.join(", ")
-    )
+/// Says why nothing is painted: when the reason is another than the last, and once a second at most.
+#[derive(Debug, Default)]
+struct Blank {
+    told: Option<(String, Instant)>,
+}
+
+impl Blank {
+    fn tell(&mut self, reasons: &[&str], now: Instant) -> Option<String> {
+        let why = reasons.join("; ");
+        let old = self
+            .told
+            .as_ref()
+            .is_some_and(|(last, at)| *last == why || now.duration_since(*at) < Duration::from_secs(1));
+        if reasons.is_empty() || old {
+            return None;
+        }
+        self.told = Some((why.clone(), now));
+        Some(format!(
+            "nothing is painted on a frame, whose map is zero everywhere: {why}; frames go on, and this is said once"
+        ))
+    }
 }
 
 /// Counts frames that passed without a map, and says which of them to report: the first, then one a second at most.
@@ -138,6 +173,14 @@ impl Failures {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_empty_map_is_told_of_when_its_reason_changes() {
+        let (mut blank, start) = (Blank::default(), Instant::now());
+        let mut tell = |reasons: &[&str], ms| blank.tell(reasons, start + Duration::from_millis(ms)).is_some();
+        assert!(!tell(&[], 0) && tell(&["a"], 1) && !tell(&["a"], 5_000) && !tell(&[], 5_001));
+        assert!(tell(&["b"], 6_000) && !tell(&["a"], 6_100) && tell(&["a", "b"], 7_100));
+    }
 
     #[test]
     fn failures_are_reported_once_a_second_and_all_counted() {

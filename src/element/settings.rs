@@ -27,11 +27,13 @@ pub struct GradCam {
     #[property(name = "method", get, set, type = Method, member = method, mutable_ready, nick = "Method",
         blurb = "How activations and gradients become a map", builder(Method::default()))]
     #[property(name = "target-layer", get, set, type = Option<String>, member = target_layer, mutable_ready, nick = "Target layer",
-        blurb = "Tensor, node or module of the model whose activations are explained (unset = the deepest with a spatial grid)")]
+        blurb = "Tensor, node or module of the model whose activations are explained, or a comma list of them, whose maps are fused (unset = the deepest with a spatial grid)")]
     #[property(name = "resolved-target-layer", get, type = Option<String>, member = resolved_target_layer, nick = "Resolved target layer",
-        blurb = "Tensor that is explained (null until the model is open)")]
+        blurb = "Tensor that is explained, or a comma list of them (null until the model is open)")]
     #[property(name = "target-class", get, set, type = Option<String>, member = target_class, mutable_playing, nick = "Target class",
         blurb = "Class to explain: index, label, or rank (-1 = best, -2 = second best, ...), or a comma list of them (unset = the best class of each frame)")]
+    #[property(name = "versus", get, set, type = Option<String>, member = versus, mutable_playing, nick = "Versus",
+        blurb = "Why the target class and not this one: index, label or rank, or one for each target class (unset = the target class by itself; set before the start, it may change while playing)")]
     #[property(name = "score-output", get, set, type = Option<String>, member = score_output, mutable_ready, nick = "Score output",
         blurb = "Output of the model that holds the class scores (unset = found by itself)")]
     #[property(name = "preprocess", get, set, type = Preprocess, member = preprocess, mutable_ready, nick = "Preprocessing",
@@ -76,6 +78,7 @@ pub(super) struct Settings {
     target_layer: Option<String>,
     pub(super) resolved_target_layer: Option<String>,
     target_class: Option<String>,
+    versus: Option<String>,
     score_output: Option<String>,
     preprocess: Preprocess,
     mean: Option<String>,
@@ -100,6 +103,7 @@ impl Default for Settings {
             target_layer: None,
             resolved_target_layer: None,
             target_class: None,
+            versus: None,
             score_output: None,
             preprocess: Preprocess::default(),
             mean: None,
@@ -124,6 +128,8 @@ pub(super) struct Live {
     pub(super) draw_labels: bool,
     /// "" = the best class.
     pub(super) target_class: String,
+    /// "" = none.
+    pub(super) versus: String,
 }
 
 impl Settings {
@@ -140,6 +146,7 @@ impl Settings {
         Ok(Options {
             method: self.method.into(),
             target_layer: set(&self.target_layer).map(str::to_owned),
+            versus: set(&self.versus).map(str::to_owned),
             score_output: set(&self.score_output).map(str::to_owned),
             prep: Overrides {
                 preprocess: self.preprocess.into(),
@@ -162,6 +169,7 @@ impl Settings {
             style: Style { colormap: self.colormap.into(), alpha: self.alpha as f32 },
             draw_labels: self.draw_labels,
             target_class: self.target_class.clone().unwrap_or_default(),
+            versus: self.versus.clone().unwrap_or_default(),
         }
     }
 }

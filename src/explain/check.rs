@@ -2,8 +2,8 @@
 
 use ndarray::{Array1, ArrayD};
 
-use super::{Explainer, shape_error};
-use crate::cam::{self, Request};
+use super::{Explainer, copies, shape_error};
+use crate::cam::{self, Method, Request};
 use crate::engine::{Input, Output};
 use crate::error::{Error, Result};
 use crate::onnx::{DType, Facts, Graph, Model};
@@ -30,6 +30,8 @@ pub(super) fn run(explainer: &mut Explainer, facts: &Facts, request: &Request) -
     let outputs = unchanged(explainer, &input)?;
     let gradient = if request.method.uses_gradient() {
         gradient(explainer, facts, request, &input, &mut noise)?
+    } else if request.method == Method::Recipro {
+        copies::check(explainer, facts, request, &input)?
     } else {
         "no gradient is used".into()
     };

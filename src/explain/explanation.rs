@@ -17,6 +17,8 @@ pub struct ClassMap {
     pub score: f32,
     /// The raw map, [h, w], after the method's ReLU, before any scaling. All finite.
     pub map: Array2<f32>,
+    /// Why the map is zero everywhere, if it is: a sentence's end, as in "nothing is painted: {reason}".
+    pub reason: Option<String>,
 }
 
 /// One frame, explained.
@@ -59,7 +61,7 @@ mod tests {
     use ndarray::array;
 
     fn seen(label: &str, map: Array2<f32>) -> ClassMap {
-        ClassMap { class: 3, label: label.into(), score: 0.384, map }
+        ClassMap { class: 3, label: label.into(), score: 0.384, map, reason: None }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::cam::Target;
-use crate::error::Result;
+use crate::cam::{Method, Target};
+use crate::error::{Error, Result};
 use crate::labels;
 use crate::prep::Spec;
 
@@ -20,8 +20,14 @@ pub struct ModelInfo {
     pub activation: &'static str,
     /// Number of classes.
     pub classes: usize,
-    /// Target layer: tensor name.
+    /// The method; where `auto` was asked for, the one that was taken.
+    pub method: Method,
+    /// Whether each class is explained against another.
+    pub versus: bool,
+    /// Target layer: tensor name. Of several layers the one with the largest grid, which is the map's.
     pub layer: String,
+    /// All target layers, in the order asked.
+    pub layers: Vec<String>,
     /// Its shape, as the model lays it out.
     pub layer_shape: Vec<usize>,
     /// Its grid in words: "7x7 (height x width), channels first".
@@ -46,5 +52,16 @@ impl ModelInfo {
     /// [`Error::Target`] with the range.
     pub fn targets(&self, text: &str) -> Result<Vec<Target>> {
         labels::parse_targets(text, &self.labels, self.classes)
+    }
+
+    /// What the text of `versus` asks for, written as `target-class` is: one class for all targets, or one for each.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the range.
+    pub fn versus(&self, text: &str) -> Result<Vec<Target>> {
+        self.targets(text).map_err(|error| match error {
+            Error::Target { asked, why } => Error::Setting { name: "versus", value: asked, why },
+            other => other,
+        })
     }
 }

@@ -11,8 +11,12 @@ use crate::prep::Overrides;
 pub struct Options {
     /// The method.
     pub method: Method,
-    /// A tensor, node or module of the model; `None` = the deepest layer with a spatial grid.
+    /// A tensor, node or module of the model, or a comma list of them, whose maps are fused; `None` = the deepest layer with a
+    /// spatial grid.
     pub target_layer: Option<String>,
+    /// Why this class and not that: the class held against the one that is explained, written as in `target-class`, or a comma list
+    /// with one for each target. [`Explainer::set_versus`](super::Explainer::set_versus) changes it later.
+    pub versus: Option<String>,
     /// The output that holds the class scores, where the model has several.
     pub score_output: Option<String>,
     /// Preprocessing that overrides the model's own word.
@@ -36,8 +40,9 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            method: Method::GradCam,
+            method: Method::Auto,
             target_layer: None,
+            versus: None,
             score_output: None,
             prep: Overrides::default(),
             input_size: None,
@@ -60,6 +65,7 @@ impl Options {
             method: self.method,
             target_layer: self.target_layer.as_deref(),
             score_output: self.score_output.as_deref(),
+            versus: self.versus.is_some(),
             with_gradient: false,
         }
     }

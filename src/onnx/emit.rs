@@ -24,8 +24,8 @@ pub struct Patch {
 pub struct Emit<'m> {
     pub(super) model: &'m Model,
     facts: &'m Facts,
-    weights: HashMap<&'m str, &'m TensorProto>,
-    patch: RefCell<Patch>,
+    pub(super) weights: HashMap<&'m str, &'m TensorProto>,
+    pub(super) patch: RefCell<Patch>,
     pub(super) values: RefCell<Vec<Value>>,
     known: RefCell<HashMap<String, usize>>,
     scope: RefCell<String>,

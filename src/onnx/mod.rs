@@ -3,6 +3,7 @@
 //! Not an inference engine and not a shape-inference engine: shapes come from a probe run, as [`Facts`].
 
 mod check;
+mod copy;
 mod emit;
 mod external;
 mod facts;

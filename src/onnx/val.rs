@@ -232,6 +232,11 @@ impl<'g> Val<'g> {
         self.sum(axes) * (1.0 / elements as f32)
     }
 
+    /// Largest value over axes, which stay as 1.
+    pub fn max(self, axes: &[usize]) -> Val<'g> {
+        self.reduce("ReduceMax", 18, axes)
+    }
+
     fn reduce(self, op: &str, axes_as_input: i64, axes: &[usize]) -> Val<'g> {
         let (mut shape, lead) = (self.shape(), self.lead());
         let axes: Vec<usize> = axes.iter().copied().filter(|&a| shape[a] != 1).collect();

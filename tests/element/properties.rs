@@ -19,7 +19,7 @@ fn own_properties() -> Vec<gst::glib::ParamSpec> {
 #[test]
 fn every_property_says_what_it_is_and_when_it_may_change() {
     let names: Vec<String> = own_properties().iter().map(|p| p.name().to_string()).collect();
-    assert_eq!(names.len(), 19, "{names:?}");
+    assert_eq!(names.len(), 20, "{names:?}");
     for property in own_properties() {
         let (name, flags) = (property.name(), property.flags());
         assert!(!property.nick().is_empty() && property.nick() != name, "{name} has no nick");
@@ -166,4 +166,34 @@ fn every_row_of_the_format_table_is_a_format_that_gstreamer_knows_and_the_pads_o
         }
     }
     assert_eq!(formats.len(), 9, "the README and this test name how many there are");
+}
+
+#[test]
+fn the_class_held_against_it_follows_while_playing() {
+    let settings = [("target-class", "bright"), ("versus", "dark")];
+    let mut rig = Rig::new(info(VideoFormat::I420, 64, 48), &settings);
+    // both speak for "bright against dark": light on the left is for the one, dark on the right is against the other
+    let lit = |rig: &mut Rig| {
+        let (left, right) = rig.halves(255, 0);
+        (left > 200.0, right > 200.0)
+    };
+    assert_eq!(lit(&mut rig), (true, false));
+    assert!(rig.warnings().is_empty());
+    rig.element.set_property("versus", "nonsense");
+    assert_eq!(lit(&mut rig), (true, false), "the class held against it stays");
+    let warnings = rig.warnings();
+    let [(_, text)] = warnings.as_slice() else { panic!("one warning, not {warnings:?}") };
+    assert!(text.contains("versus") && text.contains("nonsense"), "{text}");
+    rig.element.set_property("versus", "0");
+    assert_eq!(lit(&mut rig), (true, false), "the picture itself: nothing speaks for a class against itself");
+    let warnings = rig.warnings();
+    let [(_, text)] = warnings.as_slice() else { panic!("one warning, not {warnings:?}") };
+    assert!(text.contains("against itself") && text.contains("bright"), "{text}");
+    rig.element.set_property("target-class", "dark");
+    assert_eq!(lit(&mut rig), (false, true), "and dark against bright on the right");
+    rig.element.set_property("versus", "");
+    lit(&mut rig);
+    let warnings = rig.warnings();
+    let [(_, text)] = warnings.as_slice() else { panic!("one warning, not {warnings:?}") };
+    assert!(text.contains("versus") && text.contains("start"), "{text}");
 }

@@ -62,6 +62,7 @@ fn names_types_and_shapes() {
             row("gradcam_class", "int64", &[1, -1]),
             row("gradcam_score", "float32", &[1, -1]),
             row("gradcam_map", "float32", &[1, -1, 4, 4]),
+            row("gradcam_peak", "float32", &[1, -1]),
         ]
     );
 }
@@ -85,6 +86,7 @@ fn metadata() {
         ("gradcam.name.class", "gradcam_class"),
         ("gradcam.name.score", "gradcam_score"),
         ("gradcam.name.map", "gradcam_map"),
+        ("gradcam.name.peak", "gradcam_peak"),
         ("gradcam.mean", "0.485,0.456,0.406"),
         ("gradcam.color-format", "rgb"),
     ] {

@@ -115,11 +115,71 @@ fn b28_operators_without_a_rule() {
     for (op, inputs) in cases.into_iter().filter(|(op, _)| !has_rule(op)) {
         tried += 1;
         let attrs: &[(&str, Attr)] = if op == "Mod" { &[("fmod", Attr::Int(1))] } else { &[] };
-        let error =
-            refusal("B28", &bytes(&with_operator(op, inputs, attrs)), &[op, "strange", "target-layer", "method=cam"]);
-        assert!(matches!(&error, Error::Unsupported { ops } if ops[..] == [(op.to_string(), "strange".to_string())]));
+        let model = bytes(&with_operator(op, inputs, attrs));
+        let words = [op, "strange", "target-layer", "method=cam"];
+        for method in Method::all().filter(|&method| method.uses_gradient() && method != Method::Auto) {
+            let error = refusal_with("B28", &model, &Options { method, ..options() }, &words);
+            assert!(
+                matches!(&error, Error::Unsupported { ops } if ops[..] == [(op.to_string(), "strange".to_string())])
+            );
+        }
+        // left to itself it takes a method without gradients, and says for want of what
+        let mut explainer = open_bytes(&model, &options());
+        assert_eq!(explainer.info().method, Method::Recipro);
+        let warning = explainer.info().warnings.iter().find(|w| w.contains("recipro")).expect("it says so").clone();
+        assert!(warning.contains(op) && warning.contains("strange"), "{warning}");
+        // a remainder by an activation that is masked out is NaN
+        if op != "Mod" {
+            assert_eq!(maps(&mut explainer, &[Target::Rank(0), Target::Class(2)]).len(), 2);
+        }
     }
     assert!(tried > 0, "these operators all have rules now: put others here");
+}
+
+/// All that is missing, at once, with its nodes.
+#[test]
+fn b28_every_missing_operator_is_named() {
+    let mut model = net::body(17, &net::PICTURE);
+    model.add_initializer("axis", &Tensor::i64s(&[1]));
+    model.add_node("CumSum", "one", &["flat", "axis"], &["a"], &[]);
+    model.add_node("Hardmax", "two", &["a"], &["b"], &[]);
+    model.add_node("CumSum", "three", &["b", "axis"], &["changed"], &[]);
+    net::linear(&mut model, "changed", "logits", net::CLASSES);
+    net::output(&mut model, "logits");
+    let gradcam = Options { method: Method::GradCam, ..options() };
+    let error =
+        refusal_with("B28", &bytes(&model), &gradcam, &["CumSum (nodes \"one\", \"three\")", "Hardmax (node \"two\")"]);
+    assert!(matches!(&error, Error::Unsupported { ops } if ops.len() == 3), "{error:?}");
+}
+
+/// Recipro-CAM runs the head on many copies at once: one that mixes them is refused, by its shape or by its numbers.
+#[test]
+fn recipro_refuses_heads_that_mix_pictures() {
+    let recipro = Options { method: Method::Recipro, ..options() };
+    let along = |axis: i64| {
+        let mut model = net::body(17, &net::PICTURE);
+        model.add_initializer("axis", &Tensor { shape: vec![], data: gstgradcam::onnx::Data::I64(vec![axis]) });
+        model.add_node("CumSum", "strange", &["flat", "axis"], &["changed"], &[]);
+        net::linear(&mut model, "changed", "logits", net::CLASSES);
+        net::output(&mut model, "logits");
+        bytes(&model)
+    };
+    open_bytes(&along(1), &recipro);
+    // only the figures show that the pictures are summed up
+    let error = refusal_with("recipro", &along(0), &recipro, &["self-check", "mixes pictures", "method=recipro"]);
+    assert!(matches!(error, Error::SelfCheck { .. }));
+    let mut turned = net::body(17, &net::PICTURE);
+    turned.add_node("Transpose", "turn", &["flat"], &["column"], &[]);
+    turned.add_initializer("to", &Tensor::i64s(&[1, 6]));
+    turned.add_node("Reshape", "back", &["column", "to"], &["changed"], &[]);
+    net::linear(&mut turned, "changed", "logits", net::CLASSES);
+    net::output(&mut turned, "logits");
+    refusal_with(
+        "recipro",
+        &bytes(&turned),
+        &recipro,
+        &["Transpose node \"turn\"", "one picture only", "method=recipro"],
+    );
 }
 
 /// An operator that has no rule is no matter where it lies before the layer; `method=cam` needs none at all.

@@ -148,12 +148,12 @@ fn peak(map: &ndarray::Array2<f32>) -> Option<(f32, f32, f32)> {
 fn print(explanation: &Explanation) {
     let region = explanation.region;
     for one in &explanation.maps {
-        let place = match peak(&one.map) {
-            Some((x, y, _)) => {
+        let place = match (peak(&one.map), &one.reason) {
+            (Some((x, y, _)), _) => {
                 let (x, y) = (region.x + x * region.width, region.y + y * region.height);
                 format!("looks at ({x:.0}, {y:.0})")
             }
-            None => "nothing in the picture speaks for it (the map is zero)".into(),
+            (None, reason) => format!("the map is zero: {}", reason.as_deref().unwrap_or("it has no cells")),
         };
         let (height, width) = one.map.dim();
         say!("{:>5}  {:>6.2} %  {}: {place}, map {width}x{height}", one.class, one.score * 100.0, one.label);
@@ -168,13 +168,15 @@ fn as_json(args: &Args, explainer: &Explainer, explanation: &Explanation) -> ser
         .iter()
         .map(|one| {
             let rows: Vec<_> = one.map.rows().into_iter().map(|row| row.to_vec()).collect();
-            json!({ "class": one.class, "label": one.label, "score": one.score, "map": rows })
+            json!({ "class": one.class, "label": one.label, "score": one.score, "map": rows, "reason": one.reason })
         })
         .collect();
     json!({
         "model": args.model.to_string_lossy(),
         "input": args.input.to_string_lossy(),
+        "method": info.method.name(),
         "layer": info.layer,
+        "layers": info.layers,
         "region": [region.x, region.y, region.width, region.height],
         "milliseconds": explanation.took.as_secs_f64() * 1e3,
         "maps": maps,

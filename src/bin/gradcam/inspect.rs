@@ -47,6 +47,7 @@ fn rows(info: &ModelInfo, shape: &[usize]) -> Vec<(&'static str, String)> {
         ("", spec.origin.clone()),
         ("score", format!("{:?}, {} classes, {}", info.score, info.classes, info.activation)),
         ("labels", labels),
+        ("method", info.method.name().into()),
         ("layer", format!("{:?} {:?}", info.layer, info.layer_shape)),
         ("grid", info.grid.clone()),
     ];
@@ -103,6 +104,7 @@ fn as_json(info: &ModelInfo, shape: &[usize]) -> serde_json::Value {
         },
         "score": { "tensor": info.score, "activation": info.activation, "classes": info.classes },
         "labels": &info.labels[..],
+        "method": info.method.name(),
         "layer": { "tensor": info.layer, "shape": info.layer_shape, "grid": info.grid },
         "other-layers": info.runner_ups,
         "operators": { "with-rule": operators(true), "without-rule": operators(false) },

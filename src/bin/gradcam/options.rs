@@ -22,11 +22,14 @@ fn choice<T: Copy + Send + Sync + 'static>(
 #[derive(Debug, Args)]
 pub struct ModelOptions {
     /// How activations and gradients become a map
-    #[arg(long, default_value = "gradcam", value_parser = choice(Method::all(), Method::name))]
+    #[arg(long, default_value = "auto", value_parser = choice(Method::all(), Method::name))]
     method: Method,
-    /// Layer to explain: a tensor, node or module [default: the deepest with a spatial grid]
-    #[arg(long, value_name = "NAME")]
+    /// Layer to explain: a tensor, node or module; of a comma list the maps are fused [default: the deepest with a spatial grid]
+    #[arg(long, value_name = "NAME,...")]
     target_layer: Option<String>,
+    /// Explain a class against this one, "why A and not B": an index, name or rank, or one for each target class
+    #[arg(long, value_name = "CLASS", allow_hyphen_values = true)]
+    versus: Option<String>,
     /// Output that holds the class scores, where the model has several
     #[arg(long, value_name = "NAME")]
     score_output: Option<String>,
@@ -68,6 +71,7 @@ impl ModelOptions {
         Options {
             method: self.method,
             target_layer: self.target_layer.clone(),
+            versus: self.versus.clone(),
             score_output: self.score_output.clone(),
             prep: Overrides {
                 preprocess: self.preprocess,
@@ -97,6 +101,7 @@ impl ModelOptions {
         ];
         let optional = [
             ("target-layer", self.target_layer.clone()),
+            ("versus", self.versus.clone()),
             ("score-output", self.score_output.clone()),
             ("mean", self.mean.as_ref().map(list)),
             ("std", self.std.as_ref().map(list)),

@@ -1,0 +1,22 @@
+//! Why a map is zero everywhere.
+
+use super::ModelInfo;
+use crate::cam::Method;
+
+/// `peak` is the map's largest value before its ReLU; `label` names the class.
+pub(super) fn reason(info: &ModelInfo, label: &str, peak: f32) -> String {
+    let layer = info.layers.join(", ");
+    let of = if info.layers.len() > 1 { "the layers" } else { "layer" };
+    if peak < 0.0 {
+        let speaks = if info.method == Method::Counterfactual { "against" } else { "for" };
+        return format!("every value is negative before the ReLU: nothing in {of} {layer:?} speaks {speaks} {label}");
+    }
+    let held = if info.versus { " (or it is held against itself)" } else { "" };
+    match info.method {
+        Method::EigenCam => format!("the activations of {of} {layer:?} are the same everywhere"),
+        Method::Cam | Method::Recipro => {
+            format!("the activations of {of} {layer:?} are zero where {label} has weight{held}")
+        }
+        _ => format!("the gradient of {label}, or what it weighs, is zero everywhere in {of} {layer:?}{held}"),
+    }
+}
