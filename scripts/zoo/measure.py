@@ -1,140 +1,112 @@
-"""Measures gradcam on every torchvision architecture against torch and pytorch-grad-cam: measure.py GRADCAM FOLDER TABLE.md [MODEL...]
+"""Measures gradcam on torchvision's architectures against torch: measure.py PROGRAM FOLDER [--timings] [MODEL...]
 
-Files and rows are kept in FOLDER; a row that is there is not measured again (delete FOLDER/rows.json to begin anew).
-`make zoo` calls this. ORT_DYLIB_PATH names ONNX Runtime for gradcam.
-"""
+Without --timings: is every file explained with no option, and is the map right; with it: load and inference against the plain
+model's, on a machine that does nothing else. Exported files and rows stay in FOLDER; what has its row is not measured again (delete
+FOLDER/rows.json to begin anew), and a file that has both is deleted. page.py makes docs/zoo.md of the rows. ORT_DYLIB_PATH names
+ONNX Runtime for gradcam."""
 
+import argparse
 import json
-import subprocess
-import sys
+import time
 from pathlib import Path
 
+import case
 import models
-import numpy as np
 import onnx
-import onnxruntime
-import reference
-import table
 import torch
+from case import Failed
 
 
-class Failed(Exception):
-    """What gradcam, an exporter or the comparison said."""
-
-
-def gradcam(program, *words):
-    done = subprocess.run([program, *map(str, words)], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise Failed(done.stderr.strip().splitlines()[-1])
-    return done.stdout
-
-
-def values(path, x, names):
-    """Tensors of the file, as ONNX Runtime computes them."""
-    model = onnx.load(path)
-    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
-    return session.run(names, {session.get_inputs()[0].name: x})
-
-
-def correlation(one, other):
-    """Pearson's, over the cells; None where a map is flat."""
-    one, other = np.asarray(one, np.float64).ravel(), np.asarray(other, np.float64).ravel()
-    if one.size != other.size or not one.any() or not other.any() or one.std() == 0 or other.std() == 0:
-        return None
-    return float(np.corrcoef(one, other)[0, 1])
-
-
-class Case:
-    """One exported file beside the model it came from."""
-
-    def __init__(self, program, folder, name, exporter):
-        self.program, self.path, self.tensor = program, folder / f"{name}.{exporter}.onnx", folder / "x.npy"
-        self.map = folder / "map.npy"
-        model, self.x = models.build(name)
-        np.save(self.tensor, self.x.numpy())
+def exported(folder, name, exporter):
+    """The file, made where it is not there."""
+    path = folder / f"{name}.{exporter}.onnx"
+    if not path.exists():
         try:
-            models.export(model, self.x, self.path, exporter)
+            models.export(*models.build(name), path, exporter)
         except Exception as error:  # an exporter's failure is torch's, and a row of its own
+            path.unlink(missing_ok=True)
             raise Failed(f"not exported: {str(error).splitlines()[0][:80]}") from error
-        self.truth = reference.Reference(model, self.x)
-        self.nodes = len(onnx.load(self.path, load_external_data=False).graph.node)
-
-    def explain(self, layer, target, method):
-        words = ["--raw", self.map, "--target-layer", layer, "--target-class", target, "--method", method]
-        gradcam(self.program, "explain", self.path, self.tensor, "--no-self-check", *words)
-        return np.load(self.map)[0, 0]
-
-    def at(self, layer, methods):
-        """Correlation of each method's map with the reference at a layer."""
-        tensor, distance = self.truth.find(values(self.path, self.x.numpy(), [layer])[0])
-        if distance > 1e-3:
-            raise Failed(f"no tensor of torch's has the values of {layer} (nearest: {distance:.0e})")
-        # random weights: the classes speak for or against the picture by chance, and the best may have an empty map
-        for target in self.truth.logits[0].topk(20).indices.tolist():
-            gradient = self.truth.gradient(tensor, target)
-            ours = self.explain(layer, target, "gradcam")
-            a, g = (reference.pictures(t, ours.shape) for t in (tensor, gradient))
-            if reference.cam("gradcam", self.x, a, g).any():
-                break
-        found = {}
-        for method in methods:
-            ours = self.explain(layer, target, method)
-            truth = reference.cam(method, self.x, a, g)
-            # the sign of a singular vector is a convention
-            pairs = [truth, np.maximum(-reference.projection(a), 0)] if method == "eigencam" else [truth]
-            found[method] = max((c for c in (correlation(ours, t) for t in pairs) if c is not None), default=None)
-        return found
+    return path
 
 
-def measure(program, folder, name, exporter):
-    case = Case(program, folder, name, exporter)
-    seen = json.loads(gradcam(program, "inspect", case.path, "--json"))
-    layer = seen["layer"]["tensor"]
-    layers = [layer, *seen["other-layers"]]
-    middle = layers[len(layers) // 2]
-    known = gradcam(program, "explain", "--help")
-    methods = [method for method in reference.METHODS if method in known]
-    bench = json.loads(gradcam(program, "bench", case.path, "--json", "--runs", 30))
-    alone = [row for row in bench["inference"] if row["company"] == "alone in the process"]
+def is_right(program, folder, name, path):
+    """What is found with no option, and how close its maps are."""
+    seen = case.inspect(program, path)
+    layer, others = seen["layer"]["tensor"], seen["other-layers"]
     row = {
-        "nodes": case.nodes,
+        "nodes": len(onnx.load(path, load_external_data=False).graph.node),
         "layer": layer,
-        "grid": seen["layer"].get("grid"),
-        "missing": seen["operators"]["without-rule"],
+        "grid": seen["layer"]["grid"],
+        "method": seen["method"],
+        "missing": sorted(seen["operators"]["without-rule"]),
         "self-check": seen["self-check"],
-        "methods": case.at(layer, methods),
-        "middle layer": middle,
-        "middle": case.at(middle, ["gradcam"])["gradcam"],
-        "load": bench["load"],
-        "ratio": {row["threads"]: row["explained-ms"] / row["plain-ms"] for row in alone},
     }
-    case.path.unlink()
+    here = case.Case(program, folder, name, path)
+    row["documented"] = here.documented(layer)
+    place = here.at(layer).choose()
+    row["auto"] = place.gradcam()
+    middle = in_the_middle(here, [layer, *others])
+    if middle is not None:
+        row["middle layer"], row["middle"] = middle.layer, middle.gradcam()
+        if row["middle"] < case.GOOD:
+            row["doubt"] = middle.doubt()
+    if name in case.EVERY_METHOD:
+        if middle is not None:
+            middle.targets = place.targets
+        row["methods"] = place.methods(middle)
     return row
 
 
+def in_the_middle(here, layers):
+    """The layer half-way, or the nearest that torch has too and where some class has a map."""
+    half = len(layers) // 2
+    for layer in sorted(layers[1:], key=lambda layer: abs(layers.index(layer) - half)):
+        try:
+            return here.at(layer).choose()
+        except (Failed, ValueError):
+            continue
+    return None
+
+
+def timings(program, path):
+    runs = 10 if path.stat().st_size > 100_000_000 else 30
+    bench = json.loads(case.gradcam(program, "bench", path, "--json", "--runs", runs))
+    alone = [row for row in bench["inference"] if row["company"] == "alone in the process"]
+    return {"load": bench["load"], "ratio": {row["threads"]: row["explained-ms"] / row["plain-ms"] for row in alone}}
+
+
 def main():
-    program, folder, page, *wanted = sys.argv[1:]
-    folder = Path(folder)
-    folder.mkdir(exist_ok=True)
-    kept = folder / "rows.json"
-    rows = json.loads(kept.read_text()) if kept.exists() else {}
-    torch.set_num_threads(2)
-    for name in wanted or models.SIZES:
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("program")
+    words.add_argument("folder", type=Path)
+    words.add_argument("--timings", action="store_true")
+    words.add_argument("models", nargs="*")
+    asked = words.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    kept = asked.folder / "rows.json"
+    for name in asked.models or models.SIZES:
         for exporter in models.EXPORTERS:
-            key = f"{name} {exporter}"
-            if key in rows and "failed" not in rows[key]:
+            rows = json.loads(kept.read_text()) if kept.exists() else {}
+            row = rows.get(f"{name} {exporter}", {})
+            if ("ratio" if asked.timings else "auto") in row:
                 continue
+            began = time.monotonic()
             try:
-                rows[key] = measure(program, folder, name, exporter)
+                path = exported(asked.folder, name, exporter)
+                if asked.timings:
+                    row |= timings(asked.program, path)
+                else:
+                    row = is_right(asked.program, asked.folder, name, path)
+                if "ratio" in row and "auto" in row:
+                    path.unlink()
             except Failed as failed:
-                rows[key] = {"failed": str(failed)}
-            print(key, table.line(key, rows[key]), flush=True)
+                row = row | {"failed": str(failed)} if not asked.timings else row
+                print(f"{name} {exporter}: {failed}", flush=True)
+            rows[f"{name} {exporter}"] = row
             kept.write_text(json.dumps(rows, indent=1))
-    Path(page).write_text(table.page(rows, {m.__name__: m.__version__ for m in (torch, onnx, onnxruntime)}))
+            print(f"{name} {exporter} {time.monotonic() - began:.0f} s: {json.dumps(row)}", flush=True)
 
 
 if __name__ == "__main__":
+    torch.set_num_threads(2)
     main()

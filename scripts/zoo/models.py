@@ -56,3 +56,22 @@ def export(model, x, path, exporter):
             torch.onnx.export(model, (x,), path, dynamo=True, external_data=False, verbose=False)
         else:
             torch.onnx.export(model, (x,), path, dynamo=False, opset_version=17)
+
+
+# Layers that pytorch-grad-cam's README names, for the families that it names.
+DOCUMENTED = {
+    "resnet": "layer4", "resnext": "layer4", "wide_resnet": "layer4", "vgg": "features", "densenet": "features",
+    "mnasnet": "layers", "vit": "encoder.layers/ln_1", "swin": "features/norm1",
+}  # fmt: skip
+
+
+def documented(model, name):
+    """The module whose output pytorch-grad-cam's README explains for the family: the last of a container, or a part of it."""
+    wanted = next((module for family, module in DOCUMENTED.items() if name.startswith(family)), None)
+    if wanted is None:
+        return None
+    container, _, part = wanted.partition("/")
+    module = list(model.get_submodule(container).children())[-1]
+    if name.startswith("swin"):
+        module = list(module.children())[-1]
+    return module.get_submodule(part) if part else module

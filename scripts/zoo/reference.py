@@ -5,17 +5,17 @@ import copy
 import numpy as np
 import pytorch_grad_cam
 import torch
-from pytorch_grad_cam.utils.svd_on_activations import get_2d_projection
+from pytorch_grad_cam.utils.image import scale_cam_image
+from pytorch_grad_cam.utils.svd_on_activations import get_2d_projection_with_sign_correction
 from torch.overrides import TorchFunctionMode
 
 # Those whose pytorch-grad-cam implementation is what the paper says.
-METHODS = {
+FORMULAE = {
     "gradcam": pytorch_grad_cam.GradCAM,
     "gradcampp": pytorch_grad_cam.GradCAMPlusPlus,
     "hirescam": pytorch_grad_cam.HiResCAM,
     "layercam": pytorch_grad_cam.LayerCAM,
     "xgradcam": pytorch_grad_cam.XGradCAM,
-    "eigencam": pytorch_grad_cam.EigenCAM,
 }
 
 
@@ -35,17 +35,18 @@ class Recorder(TorchFunctionMode):
 
 
 class Reference:
-    """One forward pass in float64, of which tensors are looked up by value."""
+    """One forward pass, of which tensors are looked up by value."""
 
-    def __init__(self, model, x):
-        self.x = x.double().requires_grad_()
+    def __init__(self, model, x, dtype=torch.float64):
+        self.model = copy.deepcopy(model).to(dtype)
+        self.x = x.to(dtype).requires_grad_()
         with Recorder() as recorder:
-            self.logits = copy.deepcopy(model).double()(self.x)
+            self.logits = self.model(self.x)
         self.seen = recorder.seen
 
     def find(self, values):
         """The tensor of these values, and the distance relative to their norm; (None, inf) where no shape fits."""
-        values = torch.from_numpy(values).double()
+        values = torch.from_numpy(values).to(self.logits.dtype)
         norm = values.norm().clamp_min(1e-30)
         fits = [t for t in self.seen if t.shape == values.shape]
         near = [((t.detach() - values).norm() / norm).item() for t in fits]
@@ -54,31 +55,70 @@ class Reference:
         best = int(np.argmin(near))
         return fits[best], near[best]
 
-    def gradient(self, tensor, target):
-        return torch.autograd.grad(self.logits[0, target], tensor, retain_graph=True)[0]
+    def gradient(self, tensor, target, versus=None):
+        """Of a class's logit, or of its lead over another class."""
+        score = self.logits[0, target] if versus is None else self.logits[0, target] - self.logits[0, versus]
+        return torch.autograd.grad(score, tensor, retain_graph=True)[0]
+
+    def guided(self, target):
+        """pytorch-grad-cam's guided backpropagation to the picture: the largest magnitude of a pixel's channels, [H, W]."""
+        model = pytorch_grad_cam.GuidedBackpropReLUModel(copy.deepcopy(self.model), "cpu")
+        return np.abs(model(self.x.detach().clone(), target)).max(axis=2)
 
 
-def pictures(tensor, grid):
-    """Activations of any layout as [1, C, h, w], for a map of `grid` cells."""
-    h, w = grid
-    t = tensor.detach()
-    if t.ndim == 4 and tuple(t.shape[2:]) == (h, w):
-        return t
-    if t.ndim == 4 and tuple(t.shape[1:3]) == (h, w):
-        return t.permute(0, 3, 1, 2)
-    if t.ndim == 3 and t.shape[1] >= h * w:  # tokens, the class token in front
-        return t[:, t.shape[1] - h * w :].transpose(1, 2).reshape(1, -1, h, w)
-    raise ValueError(f"no grid of {h}x{w} in a tensor of shape {tuple(t.shape)}")
+class Grid:
+    """How a tensor of any layout lies on a map of `grid` cells; class tokens stand in front of the picture's."""
+
+    def __init__(self, shape, grid):
+        self.shape, (self.h, self.w) = tuple(shape), grid
+        if len(shape) == 4 and tuple(shape[2:]) == tuple(grid):
+            self.kind = "first"
+        elif len(shape) == 4 and tuple(shape[1:3]) == tuple(grid):
+            self.kind = "last"
+        elif len(shape) == 3 and shape[1] >= self.h * self.w:
+            self.kind = "tokens"
+        else:
+            raise ValueError(f"no grid of {self.h}x{self.w} in a tensor of shape {self.shape}")
+
+    def pictures(self, tensor):
+        """As [1, C, h, w]."""
+        t = tensor.detach()
+        if self.kind == "first":
+            return t
+        if self.kind == "last":
+            return t.permute(0, 3, 1, 2)
+        return t[:, t.shape[1] - self.h * self.w :].transpose(1, 2).reshape(1, -1, self.h, self.w)
+
+    def everywhere(self, column):
+        """A tensor of the layout that has the channels [C] in each cell, and zero beside the cells."""
+        made = np.zeros(self.shape, np.float32)
+        if self.kind == "first":
+            made[:] = column[None, :, None, None]
+        elif self.kind == "last":
+            made[:] = column
+        else:
+            made[:, self.shape[1] - self.h * self.w :] = column
+        return made
 
 
-def projection(activations):
-    """On the first singular vector, before its ReLU: [h, w]."""
-    return get_2d_projection(activations.numpy())[0]
+def formula(method, x, a, g):
+    """pytorch-grad-cam's map [h, w] after its ReLU, before any scaling, from activations and gradients [1, C, h, w]."""
+    kind = FORMULAE[method](torch.nn.Linear(1, 1), [])  # the formula alone: no layer to hook
+    return np.maximum(kind.get_cam_image(x, None, None, a.numpy(), g.numpy(), False)[0], 0)
 
 
-def cam(method, x, activations, gradients):
-    """pytorch-grad-cam's map [h, w] from given activations and gradients, [1, C, h, w]."""
-    kind = METHODS[method]
-    a, g = activations.numpy(), gradients.numpy()
-    formula = kind(torch.nn.Linear(1, 1), [])  # the formula alone: no layer to hook
-    return np.maximum(formula.get_cam_image(x, None, None, a, g, False)[0], 0)
+def eigencam(a):
+    """On the first singular vector, whose sign is the one that pytorch-grad-cam's correction takes."""
+    return np.maximum(get_2d_projection_with_sign_correction(a.numpy())[0], 0)
+
+
+def fused(maps):
+    """Of several layers, as `aggregate_multi_layers` does, on the largest of their grids."""
+    h, w = max((m.shape for m in maps), key=lambda shape: shape[0] * shape[1])
+    return np.mean([scale_cam_image(m[None], (w, h))[0] for m in maps], axis=0)
+
+
+def resized(map, size):
+    """Bilinear between cell centres."""
+    map = torch.from_numpy(map)[None, None]
+    return torch.nn.functional.interpolate(map, size=size, mode="bilinear", align_corners=False)[0, 0].numpy()
