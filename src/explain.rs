@@ -51,6 +51,7 @@ impl Explainer {
     pub fn open(model: &Path, options: &Options) -> Result<Explainer> {
         let mut original = Model::load(model)?;
         let metadata = original.metadata();
+        let unread = original.drop_unread_inputs();
         let mut input = probe::picture(&original, options.input_size)?;
         let mut spec = Spec::resolve(input.size, input.layout, input.channels, &metadata, Some(model), &options.prep)?;
         let frame = options.frame_size.filter(|_| spec.resize_mode == ResizeMode::FullFrame);
@@ -108,6 +109,7 @@ impl Explainer {
                 operators: lowered.operators,
                 labels: labels.into(),
                 warnings: (warnings.into_iter().chain(lowered.warnings).chain(input.warning).chain(not_taken))
+                    .chain((!unread.is_empty()).then(|| format!("nothing in the model reads the inputs {unread:?}: left out")))
                     .collect(),
                 self_check: None,
             },

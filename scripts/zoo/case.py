@@ -1,14 +1,12 @@
 """One exported file beside the torch model that it came from: maps of `gradcam` against the reference's, at any layer."""
 
-import json
-import subprocess
-
 import difference
 import models
 import numpy as np
 import onnx
 import onnxruntime
 import torch
+from program import Failed, gradcam
 from reference import FORMULAE, Grid, Reference, eigencam, formula, fused, resized
 
 # Whose activations are all nn.ReLU modules, the only ones that pytorch-grad-cam's guided backpropagation knows; every method is
@@ -20,18 +18,6 @@ EVERY_METHOD = (*RELU, "efficientnet_b0", "vit_b_32")
 CLASSES, TRIED = 3, 20
 SAME = 1e-3  # largest distance, relative to the norm, of tensors that are one and the same
 GOOD = 0.999  # where the middle of a network is below, finite differences say who is right
-
-
-class Failed(Exception):
-    """What gradcam, an exporter or the comparison said."""
-
-
-def gradcam(program, *words):
-    done = subprocess.run([program, *map(str, words)], capture_output=True, text=True)
-    if done.returncode != 0:
-        said = done.stderr.strip() or f"ended with status {done.returncode}"
-        raise Failed(said.splitlines()[-1])
-    return done.stdout
 
 
 def values(path, x, name):
@@ -163,7 +149,3 @@ class Place:
         a, g = (self.grid.pictures(t) for t in (tensor, single.gradient(tensor, target)))
         rows = difference.errors(self.case.path, self.layer, self.case.x.numpy(), self.values, self.grid, target, ours, truth)
         return {"torch float32": correlation(formula("gradcam", self.case.x, a, g), truth), **rows}
-
-
-def inspect(program, path):
-    return json.loads(gradcam(program, "inspect", path, "--json"))

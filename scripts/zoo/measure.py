@@ -14,7 +14,7 @@ import case
 import models
 import onnx
 import torch
-from case import Failed
+from program import Failed, gradcam, inspect
 
 
 def exported(folder, name, exporter):
@@ -31,7 +31,7 @@ def exported(folder, name, exporter):
 
 def is_right(program, folder, name, path):
     """What is found with no option, and how close its maps are."""
-    seen = case.inspect(program, path)
+    seen = inspect(program, path)
     layer, others = seen["layer"]["tensor"], seen["other-layers"]
     row = {
         "nodes": len(onnx.load(path, load_external_data=False).graph.node),
@@ -70,7 +70,7 @@ def in_the_middle(here, layers):
 
 def timings(program, path):
     runs = 10 if path.stat().st_size > 100_000_000 else 30
-    bench = json.loads(case.gradcam(program, "bench", path, "--json", "--runs", runs))
+    bench = json.loads(gradcam(program, "bench", path, "--json", "--runs", runs))
     alone = [row for row in bench["inference"] if row["company"] == "alone in the process"]
     return {"load": bench["load"], "ratio": {row["threads"]: row["explained-ms"] / row["plain-ms"] for row in alone}}
 
@@ -96,12 +96,12 @@ def main():
                 if asked.timings:
                     row |= timings(asked.program, path)
                 else:
-                    row = is_right(asked.program, asked.folder, name, path)
+                    row |= is_right(asked.program, asked.folder, name, path)
+                row.pop("failed", None)
                 if "ratio" in row and "auto" in row:
-                    path.unlink()
+                    path.unlink()  # nothing is left to measure
             except Failed as failed:
-                row = row | {"failed": str(failed)} if not asked.timings else row
-                print(f"{name} {exporter}: {failed}", flush=True)
+                row["failed"] = str(failed)
             rows[f"{name} {exporter}"] = row
             kept.write_text(json.dumps(rows, indent=1))
             print(f"{name} {exporter} {time.monotonic() - began:.0f} s: {json.dumps(row)}", flush=True)

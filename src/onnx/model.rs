@@ -275,6 +275,23 @@ impl Model {
         self.set_initializer(name, tensor);
     }
 
+    /// Leaves out the inputs that nothing reads: the runtime would ask for values that make no difference (tf2onnx leaves such
+    /// behind). Their names; none where nothing reads any.
+    pub fn drop_unread_inputs(&mut self) -> Vec<String> {
+        let inputs = self.inputs();
+        let read: HashSet<&str> = self
+            .nodes()
+            .flat_map(|n| n.inputs().iter().map(String::as_str).chain(n.captured()))
+            .chain(self.graph_proto().output.iter().map(|o| o.name()))
+            .collect();
+        let unread: Vec<String> = inputs.iter().map(|i| i.name.clone()).filter(|n| !read.contains(n.as_str())).collect();
+        if unread.len() == inputs.len() {
+            return Vec::new();
+        }
+        self.graph_mut().input.retain(|v| !unread.iter().any(|name| name == v.name()));
+        unread
+    }
+
     /// Adds a node behind the others.
     pub fn add_node(&mut self, op: &str, name: &str, inputs: &[&str], outputs: &[&str], attrs: &[(&str, Attr)]) {
         self.graph_mut().node.push(node::make(op, name, inputs, outputs, attrs));

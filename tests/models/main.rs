@@ -8,6 +8,7 @@ mod heads;
 mod inputs;
 mod layers;
 mod net;
+mod patterns;
 mod raw;
 mod resized;
 mod roundtrip;

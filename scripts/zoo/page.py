@@ -1,0 +1,177 @@
+"""Writes docs/zoo.md from the measured rows: page.py FOLDER PAGE.md"""
+
+import json
+import statistics
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import models
+from case import CLASSES, EVERY_METHOD, GOOD
+
+PACKAGES = ("torch", "torchvision", "grad-cam", "onnx", "onnxruntime", "timm", "keras", "tf2onnx")
+ONE = 1 - 5e-7  # what six digits round to 1
+
+HEAD = """\
+# The zoo
+
+Classifiers by the dozen, exported by us with random weights from one seed, and explained by `gradcam` with no option given.
+`make zoo` makes this page; its scripts are in `scripts/zoo`.
+
+{summary}
+
+## torchvision, against torch
+
+Every classification family of torchvision, small and large, by both exporters of torch. The reference is torch's own gradient, in
+float64, at the very tensor that was explained (found by its values), and pytorch-grad-cam's formula on it. Correlations are Pearson's
+over the cells, the lowest of {classes} classes: the best of those whose map is not empty, since random weights speak for or
+against a picture by chance.
+
+- *layer, grid*: the automatic choice. *P* marks those of pytorch-grad-cam's README; families without a mark are not in it.
+- *auto*, *middle*: correlation of the Grad-CAM map at the automatic layer, and half-way between picture and score.
+- *self-check*: the gradient's largest distance from finite differences, as `gradcam inspect` prints it.
+- *load*: opening, rewriting and self-checking, and how many times the creation of the model's plain session that is.
+- *t1*, *t2*: explained inference over plain, on one thread and on two.
+
+| model | exporter | nodes | layer, grid | without rule | auto | middle | self-check | load | t1 | t2 |
+|---|---|---|---|---|---|---|---|---|---|---|
+"""
+
+DOUBT = """
+## Where the middle is below {good}
+
+Random weights put many activations onto the kinks of ReLU and max pooling, where rounding decides the side, and batch normalisation
+folded by an exporter rounds otherwise than torch. So torch in float32 does not have the map of torch in float64 either, and
+the file's own scores say who is right about the file: the map at a place is, times the number of places, the slope of the score
+when the layer moves along that place's activations everywhere (`scripts/zoo/difference.py`). *gradcam off* and *torch off*: mean
+distance from these slopes, as a share of the map's largest value, at the places where the two maps differ most.
+
+| model | exporter | layer | middle | torch float32 | gradcam off | torch off |
+|---|---|---|---|---|---|---|
+"""
+
+METHODS = """
+## Methods
+
+At the automatic layer, the lowest correlation of three classes, each method against pytorch-grad-cam's formula on torch's float64
+gradient, before any scaling. *versus* is the gradient of the difference of two logits, *counterfactual* of the negated one;
+*fused* takes the automatic and the middle layer together, as `aggregate_multi_layers` does; *guided-gradcam* is the map, enlarged,
+times `GuidedBackpropReLUModel`'s gradient, which knows networks with nn.ReLU only; *cam* is compared with Grad-CAM, where the head is
+pooled and linear. Of both exports the lower.
+
+"""
+
+
+def number(value):
+    if value is None:
+        return ""
+    return "1.000000" if value > ONE else f"{value:.6f}"
+
+
+def check(text):
+    """The figure in the self-check's sentence."""
+    return text.partition("gradient within ")[2].partition(" ")[0] or text.partition("; ")[2]
+
+
+def zoo_line(key, row):
+    name, exporter = key.split()
+    if "failed" in row:
+        return f"| {name} | {exporter} | {row['failed']} | | | | | | | | |"
+    layer = f"`{row['layer']}` {row['grid'].partition(' ')[0]}"
+    cells = [name, exporter, row["nodes"], layer + (" P" if row["documented"] else "")]
+    cells += [", ".join(row["missing"]) or "none", number(row["auto"]), number(row.get("middle")), check(row["self-check"])]
+    if "load" in row:
+        load = row["load"]
+        cells += [f"{load['explained-ms']:.0f} ms, {load['explained-ms'] / load['plain-ms']:.1f}x"]
+        cells += [f"{ratio:.3f}" for ratio in row["ratio"].values()]
+    else:
+        cells += ["", "", ""]
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def doubt_line(key, row):
+    doubt = row["doubt"]
+    cells = [*key.split(), f"`{row['middle layer']}`", number(row["middle"]), number(doubt["torch float32"])]
+    return f"| {' | '.join([*cells, *(format(doubt[k], '.1e') for k in ('gradcam off', 'torch off'))])} |"
+
+
+def methods(rows):
+    found = {name: [row["methods"] for key, row in rows.items() if key.split()[0] == name and "methods" in row] for name in EVERY_METHOD}
+    found = {name: seen for name, seen in found.items() if seen}
+    known = list(dict.fromkeys(method for seen in found.values() for one in seen for method in one))
+    lines = [f"| method | {' | '.join(found)} |", "|---" * (len(found) + 1) + "|"]
+    lowest = 1.0
+    for method in known:
+        cells = []
+        for seen in found.values():
+            values = [one[method] for one in seen if one.get(method) is not None]
+            cells.append(number(min(values, default=None)))
+            lowest = min([lowest, *values])
+        lines.append(f"| {method} | {' | '.join(cells)} |")
+    return "\n".join(lines), lowest
+
+
+def elsewhere_table(rows):
+    lines = ["\n## Other exporters\n"]
+    lines.append("Random weights again; what is asked here is whether the file is explained with no option, and on which grid.\n")
+    lines += ["| model | exporter | layer, grid | self-check |", "|---|---|---|---|"]
+    for key, row in sorted(rows.items()):
+        name, exporter = key.split()
+        if "failed" in row:
+            lines.append(f"| {name} | {exporter} | {row['failed']} | |")
+        else:
+            lines.append(f"| {name} | {exporter} | `{row['layer']}` {row['grid']} | {check(row['self-check'])} |")
+    return "\n".join(lines)
+
+
+def summary(rows, others, lowest_method):
+    good = {key: row for key, row in rows.items() if "auto" in row and "failed" not in row}
+    files, families = len(good), len({key.split()[0] for key in good})
+    whole = [row for row in good.values() if not row["missing"] and row["method"] == "gradcam"]
+    lines = [f"- **torchvision:** {len(whole)} of {len(rows)} files ({families} architectures) explained with no option given."]
+    lines.append(f"- **At the automatic layer** the lowest correlation with torch is {min(r['auto'] for r in good.values()):.7f}.")
+    middles = [row["middle"] for row in good.values() if "middle" in row]
+    doubts = [row["doubt"] for row in good.values() if "doubt" in row]
+    text = f"- **In the middle of the network** it is at least {GOOD} in {sum(m >= GOOD for m in middles)} of {len(middles)} files"
+    if doubts:
+        nearer = sum(doubt["gradcam off"] < doubt["torch off"] for doubt in doubts)
+        text += f"; of the other {len(doubts)}, finite differences of the file's own score side with `gradcam` in {nearer}"
+    lines.append(text + f"; lowest {min(middles):.6f}.")
+    lines.append(f"- **Every method** agrees with its formula on torch's gradient to a correlation of at least {lowest_method:.6f}.")
+    if timed := [ratio for row in good.values() if "ratio" in row for ratio in row["ratio"].values()]:
+        loads = [row["load"]["explained-ms"] / row["load"]["plain-ms"] for row in good.values() if "load" in row]
+        lines.append(f"- **Explained over plain inference:** median {statistics.median(timed):.3f}, highest {max(timed):.3f}.")
+        lines.append(f"- **Load over plain load:** median {statistics.median(loads):.1f}, highest {max(loads):.1f}.")
+    if others:
+        explained = [key for key, row in others.items() if "failed" not in row]
+        lines.append(f"- **Other exporters:** {len(explained)} of {len(others)} files of timm and Keras explained with no option given.")
+    return "\n".join(lines)
+
+
+def main():
+    folder, page = map(Path, sys.argv[1:])
+    read = lambda name: json.loads((folder / name).read_text()) if (folder / name).exists() else {}
+    rows, others = read("rows.json"), read("elsewhere.json")
+    order = {f"{name} {exporter}": i for i, (name, exporter) in enumerate((n, e) for n in models.SIZES for e in models.EXPORTERS)}
+    rows = {key: rows[key] for key in sorted(rows, key=lambda key: order.get(key, len(order))) if rows[key]}
+    table, lowest = methods(rows)
+    text = HEAD.format(summary=summary(rows, others, lowest), classes=CLASSES)
+    text += "\n".join(zoo_line(key, row) for key, row in rows.items()) + "\n"
+    if doubts := [doubt_line(key, row) for key, row in rows.items() if "doubt" in row]:
+        text += DOUBT.format(good=GOOD) + "\n".join(doubts) + "\n"
+    text += METHODS + table + "\n"
+    if others:
+        text += elsewhere_table(others) + "\n"
+    made = ", ".join(f"{name} {known}" for name in PACKAGES if (known := installed(name)))
+    page.write_text(f"{text}\nMade with {made}.\n")
+
+
+def installed(name):
+    try:
+        return version(name).partition("+")[0]
+    except Exception:
+        return None
+
+
+if __name__ == "__main__":
+    main()
