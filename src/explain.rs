@@ -109,7 +109,10 @@ impl Explainer {
                 operators: lowered.operators,
                 labels: labels.into(),
                 warnings: (warnings.into_iter().chain(lowered.warnings).chain(input.warning).chain(not_taken))
-                    .chain((!unread.is_empty()).then(|| format!("nothing in the model reads the inputs {unread:?}: left out")))
+                    .chain(
+                        (!unread.is_empty())
+                            .then(|| format!("nothing in the model reads the inputs {unread:?}: left out")),
+                    )
                     .collect(),
                 self_check: None,
             },

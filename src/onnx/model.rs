@@ -284,7 +284,8 @@ impl Model {
             .flat_map(|n| n.inputs().iter().map(String::as_str).chain(n.captured()))
             .chain(self.graph_proto().output.iter().map(|o| o.name()))
             .collect();
-        let unread: Vec<String> = inputs.iter().map(|i| i.name.clone()).filter(|n| !read.contains(n.as_str())).collect();
+        let unread: Vec<String> =
+            inputs.iter().map(|i| i.name.clone()).filter(|n| !read.contains(n.as_str())).collect();
         if unread.len() == inputs.len() {
             return Vec::new();
         }

@@ -196,3 +196,14 @@ fn b25_no_picture() {
         unusable("B25 axes", &bytes(&net::little_for(17, dims)), &["\"x\"", "four axes"]);
     }
 }
+
+/// tf2onnx leaves behind inputs that nothing reads.
+#[test]
+fn inputs_that_nothing_reads_are_left_out() {
+    let mut model = net::little();
+    model.add_input("Sub/y:0", gstgradcam::onnx::DType::F32, &[Some(1), Some(1), Some(1), Some(3)]);
+    let explainer = open(&model);
+    assert_eq!(explainer.info().input, "x");
+    let warning = explainer.info().warnings.iter().find(|w| w.contains("Sub/y:0")).expect("it says so").clone();
+    assert!(warning.contains("nothing in the model reads"), "{warning}");
+}
