@@ -3,15 +3,22 @@
 //! Only activations are differentiated, never weights, and only the nodes between layer and score are visited.
 
 mod act;
+mod attention;
 mod back;
 mod conv;
+mod cut;
+mod einsum;
+mod gather;
 mod guided;
 mod linear;
+mod lp_pool;
 mod math;
+mod matrix;
 mod norm;
 mod phase;
 mod pool;
 mod reduce;
+mod resize;
 mod rules;
 mod shape;
 mod window;

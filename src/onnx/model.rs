@@ -277,7 +277,15 @@ impl Model {
 
     /// Adds a node behind the others.
     pub fn add_node(&mut self, op: &str, name: &str, inputs: &[&str], outputs: &[&str], attrs: &[(&str, Attr)]) {
-        self.graph_mut().node.push(node::make(op, name, inputs, outputs, attrs));
+        let node = node::make(op, name, inputs, outputs, attrs);
+        let domain = node.domain();
+        if !domain.is_empty() && self.proto.opset_import.iter().all(|o| o.domain() != domain) {
+            let mut import = OperatorSetIdProto::new();
+            import.set_domain(domain.into());
+            import.set_version(1);
+            self.proto.opset_import.push(import);
+        }
+        self.graph_mut().node.push(node);
     }
 
     /// Appends what was emitted.

@@ -18,6 +18,8 @@ pub enum Attr {
     Ints(Vec<i64>),
     /// FLOAT
     Float(f32),
+    /// FLOATS
+    Floats(Vec<f32>),
     /// STRING
     Str(String),
     /// TENSOR
@@ -81,6 +83,11 @@ impl<'m> Node<'m> {
         self.attr(name).map(|a| a.ints.as_slice())
     }
 
+    /// A FLOATS attribute, if it is given.
+    pub fn floats(&self, name: &str) -> Option<&'m [f32]> {
+        self.attr(name).map(|a| a.floats.as_slice())
+    }
+
     /// A TENSOR attribute, if it is given and of a type that is read.
     pub fn tensor(&self, name: &str) -> Option<Tensor> {
         self.attr(name).and_then(|a| a.t.as_ref()).and_then(Tensor::from_proto)
@@ -129,9 +136,15 @@ impl<'m> Node<'m> {
     }
 }
 
+/// `op` is `domain::Operator` outside the standard domain.
 pub(super) fn make(op: &str, name: &str, inputs: &[&str], outputs: &[&str], attrs: &[(&str, Attr)]) -> NodeProto {
     let mut node = NodeProto::new();
-    node.set_op_type(op.into());
+    if let Some((domain, op)) = op.split_once("::") {
+        node.set_domain(domain.into());
+        node.set_op_type(op.into());
+    } else {
+        node.set_op_type(op.into());
+    }
     node.set_name(name.into());
     node.input = inputs.iter().map(|s| s.to_string()).collect();
     node.output = outputs.iter().map(|s| s.to_string()).collect();
@@ -154,6 +167,10 @@ fn attribute(name: &str, value: &Attr) -> AttributeProto {
         Attr::Float(f) => {
             attr.set_f(*f);
             attr.set_type(AttributeType::FLOAT);
+        }
+        Attr::Floats(v) => {
+            attr.floats = v.clone();
+            attr.set_type(AttributeType::FLOATS);
         }
         Attr::Str(s) => {
             attr.set_s(s.clone().into_bytes().into());
