@@ -59,6 +59,12 @@ impl<'m> Node<'m> {
         self.proto.input.get(i).map(String::as_str).filter(|name| !name.is_empty())
     }
 
+    /// What it reads, directly or through its sub-graphs.
+    pub fn reads(&self) -> impl Iterator<Item = &'m str> {
+        let direct = self.proto.input.iter().map(String::as_str).filter(|n| !n.is_empty());
+        direct.chain(if self.has_subgraph() { self.captured() } else { Vec::new() })
+    }
+
     fn attr(&self, name: &str) -> Option<&'m AttributeProto> {
         self.proto.attribute.iter().find(|a| a.name() == name)
     }
@@ -120,7 +126,7 @@ impl<'m> Node<'m> {
     }
 
     /// Names that its sub-graphs may take from outside.
-    pub(super) fn captured(&self) -> Vec<&'m str> {
+    fn captured(&self) -> Vec<&'m str> {
         fn walk<'m>(node: &'m NodeProto, names: &mut Vec<&'m str>) {
             for graph in node.attribute.iter().flat_map(|a| a.g.as_ref().into_iter().chain(&a.graphs)) {
                 for inner in &graph.node {
