@@ -73,8 +73,6 @@ fn b28_control_flow_on_the_way_is_refused_by_name() {
 #[test]
 fn b28_sequences_on_the_way_are_refused_by_name() {
     let sequence = plain_node("SequenceConstruct", &["features", "features"], "list").with(node::NAME, "pack");
-    let model = network("chosen");
-    let _ = model;
     let at = plain_node("SequenceAt", &["list", "first"], "chosen").with(node::NAME, "unpack");
     let first = plain_node("Size", &["always"], "one");
     let first_index = plain_node("Sub", &["one", "one"], "first");
