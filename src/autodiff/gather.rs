@@ -3,6 +3,7 @@
 use super::back::Back;
 use super::matrix::{Matrix, in_proportion, product};
 use super::shape::{embed, full_along, inverse, regroup};
+use super::window::places;
 use crate::error::Result;
 use crate::onnx::{Data, Tensor, Val};
 
@@ -161,4 +162,44 @@ pub(super) fn scatter_elements<'g>(b: &Back<'g>) -> Grads<'g> {
         return Err(b.refuse("its indices do not fit the shapes that were measured"));
     }
     scattered(b, elements, 1, &places)
+}
+
+/// Col2Im: every sample of a column gets what arrives at its place in the picture, or nothing in the padding.
+pub(super) fn col2im<'g>(b: &Back<'g>) -> Grads<'g> {
+    let (x, y, block) = (b.shape(0), b.y_shape(0), b.weight(2)?);
+    let unfit = || b.refuse("its blocks do not fit the shapes that were measured");
+    let ([n, channels, image @ ..], &[_, rows, columns], Some(block)) = (&y[..], &x[..], block.as_i64()) else {
+        return Err(unfit());
+    };
+    let setting = |name, i: usize, none: i64| b.node.ints(name).and_then(|v| v.get(i)).map_or(none, |&v| v) as i128;
+    // along each axis where every sample of every window lies, None in the padding: [samples, windows]
+    let along = |i: usize| {
+        let (stride, dilation) = (setting("strides", i, 1).max(1), setting("dilations", i, 1));
+        let (size, before, behind) = (image[i] as i128, setting("pads", i, 0), setting("pads", i + image.len(), 0));
+        let samples = i128::from(block[i]);
+        let windows = (size + before + behind - dilation * (samples - 1) - 1) / stride + 1;
+        let fits = samples > 0 && samples <= rows as i128 && windows > 0 && windows <= columns as i128;
+        let place = move |k: i128, w: i128| usize::try_from(w * stride + k * dilation - before).ok();
+        fits.then(|| (samples, windows, move |k, w| place(k, w).filter(|&at| (at as i128) < size)))
+    };
+    if block.len() != image.len() {
+        return Err(unfit());
+    }
+    let axes = (0..image.len()).map(along).collect::<Option<Vec<_>>>().ok_or_else(unfit)?;
+    let lengths = |of: fn(i128, i128) -> i128| axes.iter().map(|a| of(a.0, a.1) as usize).collect::<Vec<usize>>();
+    let (samples, windows) = (lengths(|samples, _| samples), lengths(|_, windows| windows));
+    let count = |lengths: &[usize]| lengths.iter().try_fold(1usize, |n, &l| n.checked_mul(l));
+    if count(&samples).and_then(|k| k.checked_mul(*channels)) != Some(rows) || count(&windows) != Some(columns) {
+        return Err(unfit());
+    }
+    let pixels: usize = image.iter().product();
+    let at = |k: &[usize], w: &[usize]| {
+        let place = |flat: usize, i: usize| Some(flat * image[i] + (axes[i].2)(k[i] as i128, w[i] as i128)?);
+        (0..image.len()).try_fold(0, place).unwrap_or(pixels)
+    };
+    let windows = places(&windows);
+    let taken: Vec<usize> =
+        places(&samples).iter().flat_map(|k| windows.iter().map(move |w| (k, w))).map(|(k, w)| at(k, w)).collect();
+    let flat = b.g_full().reshape(&[*n, *channels, pixels]).pad(&[(0, 0), (0, 0), (0, 1)], 0.0);
+    Ok(vec![Some(flat.gather(2, &taken).reshape(&x))])
 }

@@ -188,6 +188,7 @@ pub static RULES: &[Row] = &[
     row("GatherND", 11, Full(gather::gather_nd)),
     row("ScatterElements", 11, Full(gather::scatter_elements)),
     row("ScatterND", 11, Full(gather::scatter_nd)),
+    row("Col2Im", 18, Full(gather::col2im)),
     row("TopK", 1, Full(gather::top_k)),
 ];
 

@@ -77,5 +77,14 @@ pub fn all() -> Vec<Case> {
             .weight(&[2, 2])
             .int("axis", 1)
             .str("reduction", "add"),
+        op("Col2Im").opset(18).x(&[1, 12, 16]).places(&[4, 5]).places(&[2, 3]).ints("pads", &[0, 1, 1, 0]),
+        op("Col2Im")
+            .opset(18)
+            .x(&[2, 4, 6])
+            .places(&[5, 6])
+            .places(&[2, 2])
+            .ints("strides", &[2, 2])
+            .ints("dilations", &[2, 1])
+            .ints("pads", &[1, 0, 0, 0]),
     ]
 }
