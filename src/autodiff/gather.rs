@@ -180,7 +180,7 @@ pub(super) fn col2im<'g>(b: &Back<'g>) -> Grads<'g> {
         let windows = (size + before + behind - dilation * (samples - 1) - 1) / stride + 1;
         let fits = samples > 0 && samples <= rows as i128 && windows > 0 && windows <= columns as i128;
         let place = move |k: i128, w: i128| usize::try_from(w * stride + k * dilation - before).ok();
-        fits.then(|| (samples, windows, move |k, w| place(k, w).filter(|&at| (at as i128) < size)))
+        fits.then_some((samples, windows, move |k, w| place(k, w).filter(|&at| (at as i128) < size)))
     };
     if block.len() != image.len() {
         return Err(unfit());
