@@ -20,10 +20,8 @@ pub(super) fn leaky_relu<'g>(b: &Back<'g>) -> Grads<'g> {
 }
 
 pub(super) fn prelu<'g>(b: &Back<'g>) -> Grads<'g> {
-    if b.needs(1) {
-        return Err(b.refuse("its slope is computed from the picture"));
-    }
-    Ok(vec![Some(leak(b.g(), b.x(0), b.x(1)))])
+    let slope = b.needs(1).then(|| b.unbroadcast(b.g() * -(-b.x(0)).unary("Relu"), 1));
+    Ok(vec![Some(leak(b.g(), b.x(0), b.x(1))), slope])
 }
 
 pub(super) fn elu<'g>(b: &Back<'g>) -> Grads<'g> {
@@ -91,17 +89,56 @@ pub(super) fn mish<'g>(b: &Back<'g>) -> Grads<'g> {
 
 /// Gelu in its exact and its tanh form.
 pub(super) fn gelu<'g>(b: &Back<'g>) -> Grads<'g> {
+    let is_tanh = b.node.str("approximate", "none") == "tanh";
+    Ok(vec![Some(b.g() * if is_tanh { tanh_gelu(b.x(0)) } else { erf_gelu(b.x(0)) })])
+}
+
+fn erf_gelu(x: Val<'_>) -> Val<'_> {
+    let bell = (x * x * -0.5).unary("Exp") * (0.5 * std::f32::consts::FRAC_2_SQRT_PI * std::f32::consts::FRAC_1_SQRT_2);
+    ((x * std::f32::consts::FRAC_1_SQRT_2).unary("Erf") + 1.0) * 0.5 + x * bell
+}
+
+fn tanh_gelu(x: Val<'_>) -> Val<'_> {
+    let scale = (2.0 / std::f32::consts::PI).sqrt();
+    let t = ((x + x * x * x * 0.044_715) * scale).unary("Tanh");
+    (1.0 + t) * 0.5 + x * (1.0 - t * t) * (x * x * (3.0 * 0.044_715) + 1.0) * (0.5 * scale)
+}
+
+/// ONNX Runtime's fused sum and Gelu.
+pub(super) fn bias_gelu<'g>(b: &Back<'g>) -> Grads<'g> {
+    biased(b, erf_gelu)
+}
+
+/// ONNX Runtime's Gelu in its tanh form, with a bias or none.
+pub(super) fn fast_gelu<'g>(b: &Back<'g>) -> Grads<'g> {
+    biased(b, tanh_gelu)
+}
+
+fn biased<'g>(b: &Back<'g>, slope: fn(Val<'g>) -> Val<'g>) -> Grads<'g> {
+    let x = if b.node.input(1).is_some() { b.x(0) + b.x(1) } else { b.x(0) };
+    let g = b.g() * slope(x);
+    Ok((0..b.node.inputs().len()).map(|i| b.needs(i).then(|| b.unbroadcast(g, i))).collect())
+}
+
+/// x * sigmoid(alpha * x): Swish, ONNX Runtime's QuickGelu.
+fn sloped_swish<'g>(b: &Back<'g>, alpha: f32) -> Grads<'g> {
     let x = b.x(0);
-    let slope = if b.node.str("approximate", "none") == "tanh" {
-        let scale = (2.0 / std::f32::consts::PI).sqrt();
-        let t = ((x + x * x * x * 0.044_715) * scale).unary("Tanh");
-        (1.0 + t) * 0.5 + x * (1.0 - t * t) * (x * x * (3.0 * 0.044_715) + 1.0) * (0.5 * scale)
-    } else {
-        let bell =
-            (x * x * -0.5).unary("Exp") * (0.5 * std::f32::consts::FRAC_2_SQRT_PI * std::f32::consts::FRAC_1_SQRT_2);
-        ((x * std::f32::consts::FRAC_1_SQRT_2).unary("Erf") + 1.0) * 0.5 + x * bell
-    };
-    Ok(vec![Some(b.g() * slope)])
+    let s = (x * alpha).unary("Sigmoid");
+    Ok(vec![Some(b.g() * s * (x * alpha * (1.0 - s) + 1.0))])
+}
+
+pub(super) fn swish<'g>(b: &Back<'g>) -> Grads<'g> {
+    sloped_swish(b, b.node.float("alpha", 1.0))
+}
+
+pub(super) fn quick_gelu<'g>(b: &Back<'g>) -> Grads<'g> {
+    sloped_swish(b, b.node.float("alpha", 1.702))
+}
+
+/// Shrink: zero from -lambd to lambd.
+pub(super) fn shrink<'g>(b: &Back<'g>) -> Grads<'g> {
+    let lambd = b.node.float("lambd", 0.5);
+    Ok(vec![Some(b.g() * (b.x(0).above(lambd) + b.x(0).below(-lambd)))])
 }
 
 /// Dropout, which does nothing at inference.

@@ -32,9 +32,13 @@ impl<'g> Back<'g> {
 
     /// One gradient for each input, as the table's rule gives them.
     pub(super) fn apply(&self) -> Result<Vec<Option<Val<'g>>>> {
-        let grads = match rules::find(&self.node.op()).map(|row| &row.rule) {
+        let rule = rules::find(&self.node.op()).map(|row| &row.rule);
+        if !matches!(rule, Some(Rule::Many(_))) && (1..self.gs.len()).any(|i| self.g_at(i).is_some()) {
+            return Err(self.refuse("the score depends on an output of it other than the first"));
+        }
+        let grads = match rule {
             Some(Rule::Unary(rule)) => vec![Some(rule(self.x(0), self.y(0), self.g()))],
-            Some(Rule::Full(rule)) => rule(self)?,
+            Some(Rule::Full(rule) | Rule::Many(rule)) => rule(self)?,
             Some(Rule::Zero) | None => Vec::new(),
         };
         for (i, grad) in grads.iter().enumerate() {
@@ -163,6 +167,30 @@ impl<'g> Back<'g> {
     pub fn axis(&self, attr: &str, default: i64) -> usize {
         let rank = self.shape(0).len() as i64;
         self.node.int(attr, default).rem_euclid(rank.max(1)) as usize
+    }
+
+    /// An index that may count from the end, as one that counts from the front.
+    pub fn place(&self, index: i64, length: usize) -> Option<usize> {
+        let index = if index < 0 { index.checked_add(i64::try_from(length).ok()?)? } else { index };
+        usize::try_from(index).ok().filter(|&index| index < length)
+    }
+
+    /// The indices in input `i` along an axis of `length`, unless they are computed from the picture.
+    ///
+    /// # Errors
+    /// [`Error::NoRule`] for an index that is out of range.
+    pub fn places(&self, i: usize, length: usize) -> Result<Option<Vec<usize>>> {
+        let Some(tensor) = self.constant(i) else { return Ok(None) };
+        let indices = tensor.as_i64().ok_or_else(|| self.refuse("its indices are no integers"))?;
+        let place = |&index: &i64| {
+            self.place(index, length).ok_or_else(|| self.refuse(&format!("its index {index} is out of range")))
+        };
+        indices.iter().map(place).collect::<Result<_>>().map(Some)
+    }
+
+    /// The indices in input `i` as int64, constant or not.
+    pub fn indices(&self, i: usize) -> Val<'g> {
+        self.x(i).cast(DType::I64.0)
     }
 
     /// Integers that older opsets keep in an attribute and newer ones in input `i`.

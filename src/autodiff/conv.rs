@@ -75,8 +75,9 @@ pub(super) fn conv_transpose<'g>(b: &Back<'g>) -> Result<Vec<Option<Val<'g>>>> {
     if b.needs(2) {
         return Err(b.refuse("its bias is computed from the picture"));
     }
-    if b.node.ints("output_shape").is_some() || b.node.str("auto_pad", "NOTSET").starts_with("SAME") {
-        return Err(b.refuse("its padding follows from output_shape or auto_pad; export it with explicit pads"));
+    let follows = b.node.ints("output_shape").is_some() || b.node.str("auto_pad", "NOTSET").starts_with("SAME");
+    if follows && b.node.ints("output_padding").is_some_and(|added| added.iter().any(|&n| n != 0)) {
+        return Err(b.refuse("it has output_padding beside output_shape or auto_pad; export it with explicit pads"));
     }
     let axes = window::axes(b, &y, &x, &weight.shape[2..])?;
     let attrs = [

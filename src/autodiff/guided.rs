@@ -5,8 +5,22 @@ use std::collections::HashSet;
 use crate::onnx::{Emit, Graph, Node, Val};
 
 /// Activations in one operator, ReLU-like all: zero or nearly so below zero, rising above.
-const RELU_LIKE: [&str; 10] =
-    ["Relu", "LeakyRelu", "PRelu", "Elu", "Celu", "Selu", "ThresholdedRelu", "HardSwish", "Mish", "Gelu"];
+const RELU_LIKE: [&str; 14] = [
+    "Relu",
+    "LeakyRelu",
+    "PRelu",
+    "Elu",
+    "Celu",
+    "Selu",
+    "ThresholdedRelu",
+    "HardSwish",
+    "Mish",
+    "Gelu",
+    "Swish",
+    "com.microsoft::Gelu",
+    "com.microsoft::FastGelu",
+    "com.microsoft::QuickGelu",
+];
 /// What an activation x * s(x) may bend s with ...
 const BENT: [&str; 5] = ["Sigmoid", "HardSigmoid", "Erf", "Tanh", "Clip"];
 /// ... and what else may stand in s.

@@ -43,10 +43,15 @@ pub(super) fn div<'g>(b: &Back<'g>) -> Grads<'g> {
     each(b, |i| if i == 0 { b.g() / b.x(1) } else { -(b.g() * b.y(0) / b.x(1)) })
 }
 
-/// Pow with an exponent that does not depend on the picture.
+/// Pow. An exponent that depends on the picture wants a base above zero, as it has where the function is smooth.
 pub(super) fn pow<'g>(b: &Back<'g>) -> Grads<'g> {
     if b.needs(1) {
-        return Err(b.refuse("its exponent is computed from the picture"));
+        let (x, y, p) = (b.x(0), b.y(0), b.x(1));
+        // not y / x: the base may be zero
+        return each(b, |i| match i {
+            0 => b.g() * p * b.emit().node("Pow", &[x, p - 1.0], &[], &b.y_shape(0)),
+            _ => b.g() * y * x.unary("Log"),
+        });
     }
     let exponent = b.weight(1)?;
     let values: Vec<f32> = match &exponent.data {
@@ -87,4 +92,13 @@ pub(super) fn min<'g>(b: &Back<'g>) -> Grads<'g> {
 pub(super) fn choose<'g>(b: &Back<'g>) -> Grads<'g> {
     let first = b.x(0).cast(1);
     each(b, |i| if i == 1 { b.g() * first } else { b.g() * (1.0 - first) })
+}
+
+/// Mod with fmod=1, as C has it: x - y * trunc(x / y).
+pub(super) fn modulo<'g>(b: &Back<'g>) -> Grads<'g> {
+    let whole = || {
+        let ratio = b.x(0) / b.x(1);
+        ratio.sign() * ratio.unary("Abs").unary("Floor")
+    };
+    each(b, |i| if i == 0 { b.g() } else { -(b.g() * whole()) })
 }

@@ -3,15 +3,22 @@
 //! Only activations are differentiated, never weights, and only the nodes between layer and score are visited.
 
 mod act;
+mod attention;
 mod back;
 mod conv;
+mod cut;
+mod einsum;
+mod gather;
 mod guided;
 mod linear;
+mod lp_pool;
 mod math;
+mod matrix;
 mod norm;
 mod phase;
 mod pool;
 mod reduce;
+mod resize;
 mod rules;
 mod shape;
 mod window;
@@ -34,7 +41,7 @@ fn paths(graph: &Graph, from: &[&str], score: &str) -> Vec<usize> {
     let mut active: HashSet<&str> = from.iter().copied().collect();
     let mut ahead = Vec::new();
     for (i, node) in graph.order.iter().enumerate() {
-        let reads = node.inputs().iter().any(|x| active.contains(x.as_str()));
+        let reads = node.reads().any(|x| active.contains(x));
         if reads && !matches!(rules::find(&node.op()), Some(Row { rule: Rule::Zero, .. })) {
             active.extend(node.outputs().iter().map(String::as_str).filter(|y| !y.is_empty()));
             ahead.push(i);
@@ -45,7 +52,7 @@ fn paths(graph: &Graph, from: &[&str], score: &str) -> Vec<usize> {
     for &i in ahead.iter().rev() {
         let node = graph.order[i];
         if node.outputs().iter().any(|y| wanted.contains(y.as_str())) {
-            wanted.extend(node.inputs().iter().map(String::as_str).filter(|x| active.contains(x)));
+            wanted.extend(node.reads().filter(|x| active.contains(x)));
             path.push(i);
         }
     }

@@ -171,14 +171,14 @@ pub(super) fn global_average<'g>(b: &Back<'g>) -> Result<Vec<Option<Val<'g>>>> {
 /// GlobalMaxPool.
 pub(super) fn global_max<'g>(b: &Back<'g>) -> Result<Vec<Option<Val<'g>>>> {
     let rank = b.shape(0).len();
-    Ok(vec![Some(max_over(b, b.g(), 2..rank))])
+    Ok(vec![Some(max_over(b.x(0), b.g(), 2..rank))])
 }
 
 /// The gradient of the maximum over neighbouring axes; `g` has them as 1.
-pub(super) fn max_over<'g>(b: &Back<'g>, g: Val<'g>, axes: std::ops::Range<usize>) -> Val<'g> {
-    let (x, shape) = (b.x(0), b.shape(0));
+pub(super) fn max_over<'g>(x: Val<'g>, g: Val<'g>, axes: std::ops::Range<usize>) -> Val<'g> {
+    let shape = x.shape();
     if axes.end > shape.len() || g.shape().len() != shape.len() {
-        b.emit().fail(format!("a maximum over axes {axes:?} of {shape:?}"));
+        x.emit().fail(format!("a maximum over axes {axes:?} of {shape:?}"));
         return g;
     }
     let samples: usize = shape[axes.clone()].iter().product();

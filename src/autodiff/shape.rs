@@ -2,7 +2,7 @@
 
 use super::back::Back;
 use crate::error::Result;
-use crate::onnx::{DType, Tensor, Val};
+use crate::onnx::{DType, Val};
 
 type Grads<'g> = Result<Vec<Option<Val<'g>>>>;
 
@@ -13,7 +13,7 @@ pub(super) fn reshape<'g>(b: &Back<'g>) -> Grads<'g> {
 
 /// A gradient of a tensor of shape `from` as one of shape `to`. Axes fall into groups of the same number of elements; a group
 /// along which the gradient was not expanded stays so.
-fn regroup<'g>(g: Val<'g>, from: &[usize], to: &[usize]) -> Val<'g> {
+pub(super) fn regroup<'g>(g: Val<'g>, from: &[usize], to: &[usize]) -> Val<'g> {
     let lazy = g.shape();
     let (mut full, mut shape) = (Vec::new(), Vec::new());
     let (mut i, mut j) = (0, 0);
@@ -75,26 +75,26 @@ pub(super) fn transpose<'g>(b: &Back<'g>) -> Grads<'g> {
     Ok(vec![Some(b.g().transpose(&inverse(&perm)))])
 }
 
-fn inverse(perm: &[usize]) -> Vec<usize> {
+pub(super) fn inverse(perm: &[usize]) -> Vec<usize> {
     let mut inverse = vec![0; perm.len()];
     perm.iter().enumerate().for_each(|(to, &from)| inverse[from] = to);
     inverse
 }
 
 /// The stretch `start..end` of `g` along an axis; all of it is alike where `g` was not expanded.
-fn stretch(g: Val<'_>, axis: usize, start: usize, end: usize) -> Val<'_> {
+pub(super) fn stretch(g: Val<'_>, axis: usize, start: usize, end: usize) -> Val<'_> {
     if g.shape()[axis] == 1 { g } else { g.slice(&[(axis, start, end, 1)]) }
 }
 
 /// Expanded along one axis only.
-fn full_along<'g>(g: Val<'g>, axis: usize, length: usize) -> Val<'g> {
+pub(super) fn full_along<'g>(g: Val<'g>, axis: usize, length: usize) -> Val<'g> {
     let mut shape = g.shape();
     shape[axis] = length;
     g.expand(&shape)
 }
 
 /// Zeros around `g` along one axis.
-fn embed(g: Val<'_>, axis: usize, before: usize, after: usize) -> Val<'_> {
+pub(super) fn embed(g: Val<'_>, axis: usize, before: usize, after: usize) -> Val<'_> {
     let mut around = vec![(0, 0); g.shape().len()];
     around[axis] = (before, after);
     g.pad(&around, 0.0)
@@ -136,117 +136,49 @@ pub(super) fn split<'g>(b: &Back<'g>) -> Grads<'g> {
     Ok(vec![(0..parts).filter_map(alone).reduce(|sum, g| sum + g)])
 }
 
-/// Slice: zeros around, and between where it takes steps.
-pub(super) fn slice<'g>(b: &Back<'g>) -> Grads<'g> {
+/// Tile: the sum over the copies.
+pub(super) fn tile<'g>(b: &Back<'g>) -> Grads<'g> {
     let (x, y) = (b.shape(0), b.y_shape(0));
-    let (Some(starts), Some(ends)) = (b.ints("starts", 1), b.ints("ends", 2)) else {
-        return Err(b.refuse("its starts or ends are computed from the picture"));
+    if x.len() != y.len() || x.iter().zip(&y).any(|(x, y)| *x == 0 || y % x != 0) {
+        return Err(b.refuse("its repeats do not fit the shapes that were measured"));
+    }
+    let mut g = b.g();
+    for axis in (0..x.len()).filter(|&a| x[a] != y[a]) {
+        let (shape, times) = (g.shape(), y[axis] / x[axis]);
+        if shape[axis] == 1 {
+            g = g * times as f32;
+            continue;
+        }
+        let apart = [&shape[..axis], &[times, x[axis]], &shape[axis + 1..]].concat();
+        g = g.reshape(&apart).sum(&[axis]).reshape(&[&shape[..axis], &x[axis..=axis], &shape[axis + 1..]].concat());
+    }
+    Ok(vec![Some(g)])
+}
+
+/// DepthToSpace: blocks of the picture become channels again.
+pub(super) fn depth_to_space<'g>(b: &Back<'g>) -> Grads<'g> {
+    let (x, y) = (b.shape(0), b.y_shape(0));
+    let size = usize::try_from(b.node.int("blocksize", 1)).unwrap_or(0);
+    let &[n, channels, height, width] = x.as_slice() else { return Err(b.refuse("its input is no picture")) };
+    let depth = size.checked_mul(size).and_then(|cells| channels.checked_div(cells));
+    let (Some(depth), true) = (depth, y.get(2).copied() == height.checked_mul(size)) else {
+        return Err(b.refuse("its blocks do not fit the shapes that were measured"));
     };
-    for i in 3..5 {
-        if b.node.input(i).is_some() && b.constant(i).is_none() {
-            return Err(b.refuse("its axes or steps are computed from the picture"));
-        }
-    }
-    let axes = b.ints("axes", 3).unwrap_or_else(|| (0..starts.len() as i64).collect());
-    let steps = b.ints("steps", 4).unwrap_or_else(|| vec![1; starts.len()]);
-    let mut g = b.g();
-    for (((&axis, &start), _end), &step) in axes.iter().zip(&starts).zip(&ends).zip(&steps) {
-        let axis = axis.rem_euclid(x.len() as i64) as usize;
-        let length = x[axis];
-        let Some(step) = usize::try_from(step).ok().filter(|&s| s > 0) else {
-            return Err(b.refuse(&format!("it takes steps of {step}")));
-        };
-        let step = step.min(length.max(1));
-        let start =
-            if start < 0 { start.saturating_add(length as i64) } else { start }.clamp(0, length as i64) as usize;
-        let count = y[axis];
-        if count == length {
-            continue;
-        }
-        if count == 0 {
-            return Err(b.refuse("it takes nothing"));
-        }
-        g = full_along(g, axis, count);
-        if step > 1 {
-            g = stepped(g, axis, step);
-            let room = (length - start).min(g.shape()[axis]);
-            g = stretch(g, axis, 0, room);
-        }
-        let Some(behind) = length.checked_sub(start + g.shape()[axis]) else {
-            return Err(b.refuse("its places do not fit the shapes that were measured"));
-        };
-        g = embed(g, axis, start, behind);
-    }
-    Ok(vec![Some(g)])
+    let apart = b.g_full().reshape(&[n, depth, height, size, width, size]);
+    let order = if b.node.str("mode", "DCR") == "CRD" { [0, 1, 3, 5, 2, 4] } else { [0, 3, 5, 1, 2, 4] };
+    Ok(vec![Some(apart.transpose(&order).reshape(&x))])
 }
 
-/// `step - 1` zeros behind each element of an axis.
-fn stepped(g: Val<'_>, axis: usize, step: usize) -> Val<'_> {
-    let shape = g.shape();
-    let apart = [&shape[..=axis], &[1], &shape[axis + 1..]].concat();
-    let mut together = shape;
-    together[axis] *= step;
-    embed(g.reshape(&apart), axis + 1, 0, step - 1).reshape(&together)
-}
-
-/// Pad with a constant: the part that was there before.
-pub(super) fn pad<'g>(b: &Back<'g>) -> Grads<'g> {
-    if b.node.str("mode", "constant") != "constant" {
-        return Err(b.refuse(&format!("it pads in mode {:?}", b.node.str("mode", ""))));
-    }
-    let Some(pads) = b.ints("pads", 1) else { return Err(b.refuse("its pads are computed from the picture")) };
+/// SpaceToDepth: channels become blocks of the picture again.
+pub(super) fn space_to_depth<'g>(b: &Back<'g>) -> Grads<'g> {
     let (x, y) = (b.shape(0), b.y_shape(0));
-    let axes = b.ints("axes", 3).unwrap_or_else(|| (0..x.len() as i64).collect());
-    let mut g = b.g();
-    for (i, &axis) in axes.iter().enumerate() {
-        let axis = axis.rem_euclid(x.len() as i64) as usize;
-        let (Some(&before), Some(&after)) = (pads.get(i), pads.get(i + axes.len())) else {
-            return Err(b.refuse("its pads do not fit its axes"));
-        };
-        if (before, after) == (0, 0) {
-            continue;
-        }
-        if y[axis] as i128 != x[axis] as i128 + i128::from(before) + i128::from(after) {
-            return Err(b.refuse("its pads do not fit the shapes that were measured"));
-        }
-        // a negative pad cuts off, and what was cut off gets nothing
-        let cut = |n: i64| n.min(0).unsigned_abs() as usize;
-        let added = |n: i64| n.max(0) as usize;
-        if before > 0 || after > 0 {
-            g = stretch(g, axis, added(before), y[axis] - added(after));
-        }
-        if before < 0 || after < 0 {
-            let left = x[axis] - cut(before) - cut(after);
-            g = embed(full_along(g, axis, left), axis, cut(before), cut(after));
-        }
+    let size = usize::try_from(b.node.int("blocksize", 1)).unwrap_or(0);
+    let (&[n, channels, height, ..], &[_, _, rows, columns]) = (x.as_slice(), y.as_slice()) else {
+        return Err(b.refuse("its input is no picture"));
+    };
+    if rows.checked_mul(size) != Some(height) {
+        return Err(b.refuse("its blocks do not fit the shapes that were measured"));
     }
-    Ok(vec![Some(g)])
-}
-
-/// Gather with constant indices: as a matrix of ones and zeros; a permutation by its inverse, one index by zeros around.
-pub(super) fn gather<'g>(b: &Back<'g>) -> Grads<'g> {
-    let (axis, x, y) = (b.axis("axis", 0), b.shape(0), b.y_shape(0));
-    let indices = b.weight(1)?;
-    let Some(places) = indices.as_i64() else { return Err(b.refuse("its indices are no integers")) };
-    let length = x[axis];
-    let places: Vec<usize> = places.iter().map(|p| p.rem_euclid(length.max(1) as i64) as usize).collect();
-    let picked = [&x[..axis], &[places.len()], &x[axis + 1..]].concat();
-    let g = full_along(regroup(b.g(), &y, &picked), axis, places.len());
-    if let [place] = places[..] {
-        return Ok(vec![Some(embed(g, axis, place, length - place - 1))]);
-    }
-    let mut seen = vec![false; length];
-    places.iter().for_each(|&p| seen[p] = true);
-    if places.len() == length && seen.iter().all(|&s| s) {
-        return Ok(vec![Some(g.gather(axis, &inverse(&places)))]);
-    }
-    let mut ones = vec![0.0; places.len() * length];
-    places.iter().enumerate().for_each(|(row, place)| ones[row * length + place] = 1.0);
-    let ones = b.emit().constant(&Tensor::f32(&[places.len(), length], ones));
-    let mut last: Vec<usize> = (0..x.len()).collect();
-    last.swap(axis, x.len() - 1);
-    let moved = last[axis] != axis;
-    let g = if moved { g.transpose(&last) } else { g };
-    let g = g.matmul(ones);
-    Ok(vec![Some(if moved { g.transpose(&last) } else { g })])
+    let apart = b.g_full().reshape(&[n, size, size, channels, rows, columns]);
+    Ok(vec![Some(apart.transpose(&[0, 3, 4, 1, 5, 2]).reshape(&x))])
 }

@@ -33,7 +33,11 @@ pub(super) fn axes(b: &Back, wide: &[usize], narrow: &[usize], kernel: &[usize])
     if wide.len() != n + 2 || narrow.len() != n + 2 {
         return Err(b.refuse(&format!("its {n} kernel axes do not fit tensors of shape {wide:?} and {narrow:?}")));
     }
-    let mode = b.node.str("auto_pad", "NOTSET");
+    let mode = match b.node.str("auto_pad", "NOTSET") {
+        // a ConvTranspose that is told its output's size pads as much as that takes
+        mode if b.node.ints("output_shape").is_some() && mode != "SAME_UPPER" => "SAME_LOWER".into(),
+        mode => mode,
+    };
     let (strides, dilations, pads) = (b.node.ints("strides"), b.node.ints("dilations"), b.node.ints("pads"));
     let get = |list: Option<&[i64]>, i: usize, default: usize| match list.and_then(|l| l.get(i)) {
         Some(&v) => usize::try_from(v)

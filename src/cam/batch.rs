@@ -68,7 +68,7 @@ fn between<'g>(emit: &Emit, graph: &Graph<'g>, from: &str, to: &str) -> Vec<Node
     let mut active = HashSet::from([from]);
     let mut ahead = Vec::new();
     for node in &graph.order {
-        let reads = graph_inputs(node).any(|x| active.contains(x));
+        let reads = node.reads().any(|x| active.contains(x));
         if reads && !node.outputs().iter().all(constant) {
             active.extend(node.outputs().iter().map(String::as_str));
             ahead.push(*node);
@@ -78,16 +78,12 @@ fn between<'g>(emit: &Emit, graph: &Graph<'g>, from: &str, to: &str) -> Vec<Node
     let mut found: Vec<Node<'g>> = Vec::new();
     for node in ahead.into_iter().rev().filter(|node| !node.outputs().iter().any(|y| y == from)) {
         if node.outputs().iter().any(|y| wanted.contains(y.as_str())) {
-            wanted.extend(graph_inputs(&node));
+            wanted.extend(node.reads());
             found.push(node);
         }
     }
     found.reverse();
     found
-}
-
-fn graph_inputs<'g>(node: &Node<'g>) -> impl Iterator<Item = &'g str> {
-    node.inputs().iter().map(String::as_str).filter(|x| !x.is_empty())
 }
 
 /// A node and which of its inputs are copies.
@@ -196,7 +192,11 @@ impl<'g> View<'g> {
                     let own = self.emit.named(name, self.shape(name)?);
                     // a class token is the same in front of every copy
                     let several = |shape: &[usize]| [&[count], shape.get(1..).unwrap_or_default()].concat();
-                    Some(if op == "Concat" { own.expand(&several(&own.shape())) } else { own })
+                    Some(if matches!(op.as_str(), "Concat" | "GridSample") {
+                        own.expand(&several(&own.shape()))
+                    } else {
+                        own
+                    })
                 }
             });
         }

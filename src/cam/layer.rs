@@ -98,7 +98,7 @@ pub(super) fn bottlenecks<'m>(graph: &Graph<'m>, input: &str, score: &str) -> Ve
     active.insert(input);
     let mut to_read: HashMap<&str, usize> = HashMap::new();
     for &i in &path {
-        for x in graph.order[i].inputs().iter().filter(|x| active.contains(x.as_str())) {
+        for x in graph.order[i].reads().filter(|x| active.contains(x)) {
             *to_read.entry(x).or_default() += 1;
         }
     }
@@ -106,11 +106,11 @@ pub(super) fn bottlenecks<'m>(graph: &Graph<'m>, input: &str, score: &str) -> Ve
     let mut found = Vec::new();
     for &i in &path {
         let node = graph.order[i];
-        for x in node.inputs() {
-            if let Some(n) = to_read.get_mut(x.as_str()) {
+        for x in node.reads() {
+            if let Some(n) = to_read.get_mut(x) {
                 *n -= 1;
                 if *n == 0 {
-                    open.remove(x.as_str());
+                    open.remove(x);
                 }
             }
         }

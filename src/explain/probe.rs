@@ -219,7 +219,7 @@ fn depends_on_picture<'m>(graph: &Graph<'m>, picture: &'m str) -> HashSet<&'m st
     let mut depends = HashSet::from([picture]);
     for node in &graph.order {
         let random = matches!(node.op().as_str(), "RandomNormal" | "RandomUniform" | "Multinomial" | "Bernoulli");
-        let reads = node.has_subgraph() || node.inputs().iter().any(|x| depends.contains(x.as_str()));
+        let reads = node.reads().any(|x| depends.contains(x));
         if random || (reads && !matches!(node.op().as_str(), "Shape" | "Size")) {
             depends.extend(node.outputs().iter().map(String::as_str));
         }

@@ -88,6 +88,9 @@ fn names(graph: &GraphProto) -> Result<()> {
     }
     for n in &graph.node {
         showable("node", n.name())?;
+        if n.op_type().chars().any(char::is_control) {
+            return damaged(format!("the node {:?} has the operator {:?}", n.name(), n.op_type()));
+        }
     }
     let mut made = HashSet::new();
     let given = graph.input.iter().map(|v| v.name());

@@ -24,7 +24,7 @@ impl<'m> Graph<'m> {
         let mut waiting = vec![0usize; nodes.len()];
         let mut after: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
         for (i, node) in nodes.iter().enumerate() {
-            for maker in reads(node).filter_map(|name| by_output.get(name)) {
+            for maker in node.reads().filter_map(|name| by_output.get(name)) {
                 waiting[i] += 1;
                 after[*maker].push(i);
             }
@@ -43,7 +43,7 @@ impl<'m> Graph<'m> {
         }
         if let Some(start) = waiting.iter().position(|&w| w > 0) {
             let waits = |i: usize| {
-                let makers = reads(&nodes[i]).filter_map(|name| by_output.get(name).copied());
+                let makers = nodes[i].reads().filter_map(|name| by_output.get(name).copied());
                 makers.into_iter().find(|&maker| waiting[maker] > 0)
             };
             let ring: Vec<_> =
@@ -55,7 +55,7 @@ impl<'m> Graph<'m> {
         let mut readers: HashMap<&str, Vec<usize>> = HashMap::new();
         for (i, node) in order.iter().enumerate() {
             maker.extend(node.outputs().iter().filter(|o| !o.is_empty()).map(|o| (o.as_str(), i)));
-            for name in reads(node) {
+            for name in node.reads() {
                 readers.entry(name).or_default().push(i);
             }
         }
@@ -111,10 +111,4 @@ fn cycle(start: usize, waits: impl Fn(usize) -> Option<usize>) -> Vec<usize> {
     }
     trail.reverse();
     trail
-}
-
-/// What a node reads, directly or through its sub-graphs.
-fn reads<'m>(node: &Node<'m>) -> impl Iterator<Item = &'m str> {
-    let direct = node.inputs().iter().map(String::as_str).filter(|n| !n.is_empty());
-    direct.chain(if node.has_subgraph() { node.captured() } else { Vec::new() })
 }

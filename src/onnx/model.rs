@@ -17,11 +17,13 @@ use super::proto::{
     ValueInfoProto, tensor_proto::DataLocation, tensor_shape_proto::Dimension, type_proto,
 };
 use super::tensor::{DType, Tensor};
-use super::{check, external};
+use super::{check, external, upgrade};
 use crate::error::{Error, Result};
 
-/// Oldest opset whose operators (Where, Less on int64) the explained model can be written in.
-pub const MIN_OPSET: i64 = 9;
+/// Oldest opset that is read.
+pub const MIN_OPSET: i64 = 7;
+/// Oldest opset whose operators (Where, Less on int64) the explained model can be written in; older ones become this one.
+pub(super) const WRITE_OPSET: i64 = 9;
 /// Newest opset that the rules were read against.
 pub const MAX_OPSET: i64 = 28;
 /// Newest IR version of the schema in `proto.rs`.
@@ -114,6 +116,7 @@ impl Model {
                 ),
             })?;
         check::check(&proto)?;
+        upgrade::upgrade(&mut proto)?;
         external::inline(&mut proto, folder, MAX_BYTES.saturating_sub(bytes.len() as u64))?;
         let model = Model { proto };
         Graph::new(&model)?; // refuses cycles
@@ -277,7 +280,15 @@ impl Model {
 
     /// Adds a node behind the others.
     pub fn add_node(&mut self, op: &str, name: &str, inputs: &[&str], outputs: &[&str], attrs: &[(&str, Attr)]) {
-        self.graph_mut().node.push(node::make(op, name, inputs, outputs, attrs));
+        let node = node::make(op, name, inputs, outputs, attrs);
+        let domain = node.domain();
+        if !domain.is_empty() && self.proto.opset_import.iter().all(|o| o.domain() != domain) {
+            let mut import = OperatorSetIdProto::new();
+            import.set_domain(domain.into());
+            import.set_version(1);
+            self.proto.opset_import.push(import);
+        }
+        self.graph_mut().node.push(node);
     }
 
     /// Appends what was emitted.

@@ -18,6 +18,8 @@ pub enum Attr {
     Ints(Vec<i64>),
     /// FLOAT
     Float(f32),
+    /// FLOATS
+    Floats(Vec<f32>),
     /// STRING
     Str(String),
     /// TENSOR
@@ -57,6 +59,12 @@ impl<'m> Node<'m> {
         self.proto.input.get(i).map(String::as_str).filter(|name| !name.is_empty())
     }
 
+    /// What it reads, directly or through its sub-graphs.
+    pub fn reads(&self) -> impl Iterator<Item = &'m str> {
+        let direct = self.proto.input.iter().map(String::as_str).filter(|n| !n.is_empty());
+        direct.chain(if self.has_subgraph() { self.captured() } else { Vec::new() })
+    }
+
     fn attr(&self, name: &str) -> Option<&'m AttributeProto> {
         self.proto.attribute.iter().find(|a| a.name() == name)
     }
@@ -79,6 +87,11 @@ impl<'m> Node<'m> {
     /// An INTS attribute, if it is given.
     pub fn ints(&self, name: &str) -> Option<&'m [i64]> {
         self.attr(name).map(|a| a.ints.as_slice())
+    }
+
+    /// A FLOATS attribute, if it is given.
+    pub fn floats(&self, name: &str) -> Option<&'m [f32]> {
+        self.attr(name).map(|a| a.floats.as_slice())
     }
 
     /// A TENSOR attribute, if it is given and of a type that is read.
@@ -113,7 +126,7 @@ impl<'m> Node<'m> {
     }
 
     /// Names that its sub-graphs may take from outside.
-    pub(super) fn captured(&self) -> Vec<&'m str> {
+    fn captured(&self) -> Vec<&'m str> {
         fn walk<'m>(node: &'m NodeProto, names: &mut Vec<&'m str>) {
             for graph in node.attribute.iter().flat_map(|a| a.g.as_ref().into_iter().chain(&a.graphs)) {
                 for inner in &graph.node {
@@ -129,9 +142,15 @@ impl<'m> Node<'m> {
     }
 }
 
+/// `op` is `domain::Operator` outside the standard domain.
 pub(super) fn make(op: &str, name: &str, inputs: &[&str], outputs: &[&str], attrs: &[(&str, Attr)]) -> NodeProto {
     let mut node = NodeProto::new();
-    node.set_op_type(op.into());
+    if let Some((domain, op)) = op.split_once("::") {
+        node.set_domain(domain.into());
+        node.set_op_type(op.into());
+    } else {
+        node.set_op_type(op.into());
+    }
     node.set_name(name.into());
     node.input = inputs.iter().map(|s| s.to_string()).collect();
     node.output = outputs.iter().map(|s| s.to_string()).collect();
@@ -154,6 +173,10 @@ fn attribute(name: &str, value: &Attr) -> AttributeProto {
         Attr::Float(f) => {
             attr.set_f(*f);
             attr.set_type(AttributeType::FLOAT);
+        }
+        Attr::Floats(v) => {
+            attr.floats = v.clone();
+            attr.set_type(AttributeType::FLOATS);
         }
         Attr::Str(s) => {
             attr.set_s(s.clone().into_bytes().into());

@@ -156,6 +156,16 @@ impl<'g> Val<'g> {
         self.binary("Equal", other).cast(1)
     }
 
+    /// 1.0, 0.0 or -1.0, as it is above zero, zero or below.
+    pub fn sign(self) -> Val<'g> {
+        self.above(0.0) - self.below(0.0)
+    }
+
+    /// Itself, and 1.0 where it is zero: to divide by.
+    pub fn or_one(self) -> Val<'g> {
+        self + (1.0 - self.above(0.0) - self.below(0.0))
+    }
+
     /// The same values in another shape.
     pub fn reshape(self, shape: &[usize]) -> Val<'g> {
         let now = self.shape();
@@ -245,6 +255,11 @@ impl<'g> Val<'g> {
     /// Largest value over axes, which stay as 1.
     pub fn max(self, axes: &[usize]) -> Val<'g> {
         self.reduce("ReduceMax", 18, axes)
+    }
+
+    /// Product over axes, which stay as 1.
+    pub fn prod(self, axes: &[usize]) -> Val<'g> {
+        self.reduce("ReduceProd", 18, axes)
     }
 
     fn reduce(self, op: &str, axes_as_input: i64, axes: &[usize]) -> Val<'g> {

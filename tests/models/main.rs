@@ -13,6 +13,7 @@ mod resized;
 mod roundtrip;
 mod scale;
 mod structure;
+mod subgraphs;
 #[path = "../support/mod.rs"]
 mod support;
 mod tensors;

@@ -98,11 +98,11 @@ fn b06_versions() {
         let import = Message::default().with(1, "").with(2, version);
         Message::parse(&little()).set(model::OPSET, import).bytes()
     };
-    for version in [999, 1, 8, 0, -1, i64::MIN] {
+    for version in [999, 1, 6, 0, -1, i64::MIN] {
         let text = version.to_string();
-        unusable("B06 opset", &opset(version), &["opset", &text, "9 to", "version_converter"]);
+        unusable("B06 opset", &opset(version), &["opset", &text, "7 to", "version_converter"]);
     }
-    unusable("B06 no opset", &Message::parse(&little()).without(model::OPSET).bytes(), &["opset", "9 to"]);
+    unusable("B06 no opset", &Message::parse(&little()).without(model::OPSET).bytes(), &["opset", "7 to"]);
     for version in [999, 0, -1] {
         let text = version.to_string();
         let bytes = Message::parse(&little()).set(model::IR, version).bytes();

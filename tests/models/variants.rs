@@ -1,7 +1,7 @@
 //! The same network as different exporters and times write it gives the same map.
 
 use gstgradcam::Method;
-use gstgradcam::onnx::{Attr, Model, Tensor};
+use gstgradcam::onnx::{Attr, MAX_OPSET, MIN_OPSET, Model, Tensor};
 
 use super::raw::{Message, edit, graph, model, node, tensor, value};
 use super::*;
@@ -68,10 +68,46 @@ fn dated(opset: i64) -> Model {
 fn every_opset_gives_the_same_map() {
     for method in [Method::GradCam, Method::Cam] {
         let wanted = maps(&mut open_with(&dated(13), &Options { method, ..options() }), &ASKED);
-        for opset in [9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22] {
+        for opset in MIN_OPSET..=MAX_OPSET {
             same_maps(&format!("opset {opset}"), &bytes(&dated(opset)), &wanted, method);
         }
     }
+}
+
+/// Upsample and BatchNormalization as they were written before opset 9.
+#[test]
+fn forms_that_opset_9_gave_up() {
+    let network = |opset: i64, spatial: i64| {
+        let mut model = net::with_input(opset, &net::PICTURE);
+        net::trunk(&mut model, "x");
+        let scales = ("scales", Attr::Floats(vec![1.0, 1.0, 2.0, 1.5]));
+        let statistics = ["scale", "shift", "mean", "variance"];
+        statistics.iter().zip(21..).for_each(|(name, seed)| {
+            let positive = net::noise(&[6], seed).iter().map(|x| x.abs() + 0.5).collect();
+            model.add_initializer(name, &Tensor::f32(&[6], positive));
+        });
+        let of = |first| [&[first], statistics.as_slice()].concat();
+        if opset < 9 {
+            model.add_node("Upsample", "wider", &["features"], &["wide"], &[scales]);
+            model.add_node("BatchNormalization", "norm", &of("wide"), &["n"], &[("spatial", Attr::Int(spatial))]);
+        } else {
+            model.add_initializer("scales", &Tensor::f32(&[4], vec![1.0, 1.0, 2.0, 1.5]));
+            model.add_node("Upsample", "wider", &["features", "scales"], &["wide"], &[]);
+            model.add_node("BatchNormalization", "norm", &of("wide"), &["n"], &[]);
+        }
+        model.add_node("GlobalAveragePool", "/pool/GlobalAveragePool", &["n"], &["pooled"], &[]);
+        model.add_node("Flatten", "/Flatten", &["pooled"], &["flat"], &[]);
+        net::linear(&mut model, "flat", "logits", net::CLASSES);
+        net::output(&mut model, "logits");
+        bytes(&model)
+    };
+    let early = Options { target_layer: Some("features".into()), ..options() };
+    let wanted = maps(&mut open_bytes(&network(9, 1), &early), &ASKED);
+    for opset in [7, 8] {
+        let old = maps(&mut open_bytes(&network(opset, 1), &early), &ASKED);
+        assert!(old.iter().zip(&wanted).all(|(a, b)| a.map == b.map && a.class == b.class), "opset {opset}");
+    }
+    refusal("spatial=0", &network(8, 0), &["BatchNormalization", "\"norm\"", "spatial=0", "version_converter"]);
 }
 
 /// Up to IR version 3 every initializer is an input as well.
