@@ -7,6 +7,7 @@ mod explanation;
 mod info;
 mod options;
 mod probe;
+mod room;
 mod sessions;
 
 use std::path::Path;

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use ndarray::ArrayD;
 
+use super::room;
 use super::sessions::Sessions;
 use crate::engine::{Input, Output};
 use crate::error::{Error, Result};
@@ -190,6 +191,7 @@ pub(super) fn measure(model: &Model, picture: &Picture, sessions: &Sessions) -> 
         .unoptimized(&probe)
         .map_err(|e| strangers(e, &graph))
         .and_then(|mut engine| {
+            room::enough(model, &graph, picture, engine.outputs())?;
             engine.run_for(&[(&picture.name, Input::F32(blank.view()))], &names, |name| !depends.contains(name))
         })
         .map_err(|e| probe_error(e, picture))?;
