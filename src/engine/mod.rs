@@ -17,8 +17,8 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{RunOptions, Session};
 
 use crate::error::{Error, Result, panic_text};
-use watch::Watch;
 pub use find::data_folder;
+use watch::Watch;
 pub use weight::Weight;
 
 /// More threads than this is a slip of the hand; the runtime would try to start them.

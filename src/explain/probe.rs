@@ -18,6 +18,9 @@ const DEFAULT_SIDE: usize = 224;
 /// Pictures at a time in a model that was exported for several: it is run once as it is before it is brought down to one.
 const MAX_BATCH: usize = 256;
 
+/// Inputs that a message lists.
+const MANY: usize = 8;
+
 /// The picture's input, its sizes pinned.
 #[derive(Debug, Clone)]
 pub(super) struct Picture {
@@ -73,7 +76,12 @@ fn set_shape(model: &mut Model, name: &str, shape: &[usize]) {
 pub(super) fn picture(model: &Model, asked: Option<(usize, usize)>) -> Result<Picture> {
     let unusable = |why: String| Err(Error::ModelUnusable { why });
     let inputs = model.inputs();
-    let list = || inputs.iter().map(ValueInfo::to_string).collect::<Vec<_>>().join(", ");
+    // files of older tools, and those without weights, declare every weight
+    let list = || {
+        let few: Vec<_> = inputs.iter().take(MANY).map(ValueInfo::to_string).collect();
+        let more = inputs.len().saturating_sub(MANY);
+        few.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
+    };
     if model.metadata().contains_key("gradcam.version") && inputs.len() > 1 {
         return unusable("it is an explained model already (written by `gradcam export`); give the original".into());
     }

@@ -114,7 +114,7 @@ fn cycle(start: usize, waits: impl Fn(usize) -> Option<usize>) -> Vec<usize> {
 }
 
 /// What a node reads, directly or through its sub-graphs.
-fn reads<'m>(node: &Node<'m>) -> impl Iterator<Item = &'m str> {
+pub(super) fn reads<'m>(node: &Node<'m>) -> impl Iterator<Item = &'m str> {
     let direct = node.inputs().iter().map(String::as_str).filter(|n| !n.is_empty());
     direct.chain(if node.has_subgraph() { node.captured() } else { Vec::new() })
 }

@@ -10,7 +10,7 @@ use protobuf::{CodedInputStream, Message};
 
 use super::emit::Patch;
 use super::facts::Fact;
-use super::graph::Graph;
+use super::graph::{Graph, reads};
 use super::node::{self, Attr, Node};
 use super::proto::{
     GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto, TensorProto, TensorShapeProto, TypeProto,
@@ -131,6 +131,11 @@ impl Model {
 
     fn graph_mut(&mut self) -> &mut GraphProto {
         self.proto.graph.mut_or_insert_default()
+    }
+
+    /// The tool that wrote it and its version; empty where the file does not say.
+    pub fn producer(&self) -> String {
+        format!("{} {}", self.proto.producer_name(), self.proto.producer_version()).trim().into()
     }
 
     /// Version of the standard operator set.
@@ -304,6 +309,24 @@ impl Model {
     pub fn keep_outputs(&mut self, names: &[&str]) {
         self.graph_mut().output.clear();
         names.iter().for_each(|name| self.add_output(name, None, None));
+    }
+
+    /// Drops the nodes that no output needs, which the runtime would run all the same.
+    pub fn prune(&mut self) {
+        let made: HashMap<&str, usize> = (self.nodes().enumerate())
+            .flat_map(|(i, node)| node.outputs().iter().map(move |name| (name.as_str(), i)))
+            .collect();
+        let nodes: Vec<Node> = self.nodes().collect();
+        let mut needed = vec![false; nodes.len()];
+        let mut open: Vec<usize> =
+            self.graph_proto().output.iter().filter_map(|output| made.get(output.name()).copied()).collect();
+        while let Some(i) = open.pop() {
+            if !std::mem::replace(&mut needed[i], true) {
+                open.extend(reads(&nodes[i]).filter_map(|name| made.get(name).copied()));
+            }
+        }
+        let mut needed = needed.into_iter();
+        self.graph_mut().node.retain(|_| needed.next().unwrap_or(true));
     }
 }
 
