@@ -311,7 +311,7 @@ impl Model {
         names.iter().for_each(|name| self.add_output(name, None, None));
     }
 
-    /// Drops the nodes that no output needs, which the runtime would run all the same.
+    /// Drops the nodes that no output needs, which the runtime would run all the same, and their weights.
     pub fn prune(&mut self) {
         let made: HashMap<&str, usize> = (self.nodes().enumerate())
             .flat_map(|(i, node)| node.outputs().iter().map(move |name| (name.as_str(), i)))
@@ -325,8 +325,13 @@ impl Model {
                 open.extend(reads(&nodes[i]).filter_map(|name| made.get(name).copied()));
             }
         }
+        let kept = (nodes.iter().zip(&needed)).filter(|(_, needed)| **needed).flat_map(|(node, _)| reads(node));
+        let outputs = self.graph_proto().output.iter().map(|output| output.name());
+        let read: HashSet<String> = kept.chain(outputs).map(String::from).collect();
+        let graph = self.graph_mut();
         let mut needed = needed.into_iter();
-        self.graph_mut().node.retain(|_| needed.next().unwrap_or(true));
+        graph.node.retain(|_| needed.next().unwrap_or(true));
+        graph.initializer.retain(|weight| read.contains(weight.name()));
     }
 }
 
