@@ -20,6 +20,8 @@ const GRADIENT: f64 = 0.15;
 /// before does not agree. A large step drowns rounding errors, a small one crosses fewer kinks; behind a ReLU half the cells
 /// are zero, and a second ReLU or a max pool has its kinks just there.
 const TRIES: [(f64, bool); 3] = [(1e-2, false), (1e-3, false), (1e-3, true)];
+/// How much more a direction shows of the gradient than a random one would.
+const LEAN: f64 = 2.0;
 /// Random directions; the median error counts.
 const DIRECTIONS: usize = 3;
 
@@ -148,14 +150,18 @@ fn gradient(explainer: &Explainer, lowered: Lowered, input: &ArrayD<f32>, noise:
         let g = &g * &moves;
         let mut errors = Vec::new();
         for _ in 0..DIRECTIONS {
-            let v = noise.array(&info.layer_shape, 1.0)? * &moves;
+            let random = noise.array(&info.layer_shape, 1.0)? * &moves;
+            // what a random direction would show, so that a direction across the gradient does not decide
+            let size = norm(&random) / f64::from(moves.sum()).sqrt();
+            let typical = (norm(&g) * size).max(f64::MIN_POSITIVE);
+            // leaning to the gradient, so that one of the wrong size shows in each direction
+            let lean = LEAN * size / norm(&g).max(f64::MIN_POSITIVE);
+            let v = random + &(&g * lean as f32);
             let moved = |by: f64| &layer + &(&v * by as f32);
             let (ahead, behind) = (run(&moved(step), class)?.logits, run(&moved(-step), class)?.logits);
             let measured = (f64::from(ahead[class_at]) - f64::from(behind[class_at])) / (2.0 * step);
             let computed: f64 = g.iter().zip(&v).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
-            // against the size that a random direction would show, so that a direction across the gradient does not decide
-            let typical = norm(&g) * norm(&v) / f64::from(moves.sum()).sqrt();
-            errors.push((measured - computed).abs() / typical.max(f64::MIN_POSITIVE));
+            errors.push((measured - computed).abs() / typical);
         }
         errors.sort_by(f64::total_cmp);
         Ok(errors[DIRECTIONS / 2])
@@ -210,3 +216,6 @@ impl Noise {
         ArrayD::from_shape_vec(shape.to_vec(), values).map_err(shape_error)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -326,8 +326,10 @@ impl Model {
             }
         }
         let kept = (nodes.iter().zip(&needed)).filter(|(_, needed)| **needed).flat_map(|(node, _)| reads(node));
-        let outputs = self.graph_proto().output.iter().map(|output| output.name());
-        let read: HashSet<String> = kept.chain(outputs).map(String::from).collect();
+        let graph = self.graph_proto();
+        // an input that loses its default would have to be given
+        let declared = graph.output.iter().chain(&graph.input).map(|value| value.name());
+        let read: HashSet<String> = kept.chain(declared).map(String::from).collect();
         let graph = self.graph_mut();
         let mut needed = needed.into_iter();
         graph.node.retain(|_| needed.next().unwrap_or(true));

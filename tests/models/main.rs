@@ -3,6 +3,7 @@
 
 mod bombs;
 mod contract;
+mod diagnosis;
 mod external;
 mod files;
 mod heads;
