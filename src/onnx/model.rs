@@ -164,6 +164,13 @@ impl Model {
         self.graph_proto().output.iter().map(info).collect()
     }
 
+    /// All that the file declares a type of: inputs, outputs, and what lies between where the exporter wrote it down. Nothing here
+    /// is relied on: see [`Facts`](super::Facts).
+    pub fn declared(&self) -> Vec<ValueInfo> {
+        let graph = self.graph_proto();
+        graph.input.iter().chain(&graph.value_info).chain(&graph.output).map(info).collect()
+    }
+
     /// A weight by name, if it is an initializer of a type that is read. Looks through all of them: [`Emit::weight`] is for
     /// many look-ups.
     ///

@@ -5,6 +5,8 @@ mod cases;
 mod check;
 mod moved;
 mod mutants;
+#[path = "../support/mutate.rs"]
+mod mutate;
 mod random;
 #[allow(dead_code)]
 #[path = "../models/raw.rs"]

@@ -36,7 +36,10 @@ fn a_complete_model_is_ready() {
     // CAM's weights are Grad-CAM's times the number of cells
     let equality = seen.equality.expect("the head is pooled and linear");
     assert!(equality.cosine > 0.999_999 && (equality.ratio / 16.0 - 1.0).abs() < 1e-4, "{equality:?}");
-    assert_eq!(seen.operators.iter().map(|(op, ..)| op.as_str()).collect::<Vec<_>>(), ["Flatten", "Gemm", "GlobalAveragePool"]);
+    assert_eq!(
+        seen.operators.iter().map(|(op, ..)| op.as_str()).collect::<Vec<_>>(),
+        ["Flatten", "Gemm", "GlobalAveragePool"]
+    );
     assert_eq!(seen.layers[0].tensor, "features");
     assert!(seen.tensorrt.expect("it was looked up").iter().all(|obstacle| !obstacle.refused));
     assert_eq!(seen.score.expect("there is one").found, "the output itself");
@@ -113,7 +116,8 @@ fn a_gradient_that_is_not_how_the_score_moves_is_refused() {
         model
     };
     open(&staircase(0.01));
-    let error = refusal("self-check", &bytes(&staircase(3.0)), &["self-check failed", "\"features\"", "finite differences"]);
+    let error =
+        refusal("self-check", &bytes(&staircase(3.0)), &["self-check failed", "\"features\"", "finite differences"]);
     assert!(matches!(error, Error::SelfCheck { .. }));
     let seen = inspect(&bytes(&staircase(3.0)), &options());
     says(&seen, "cannot be explained", &["finite differences"]);

@@ -29,7 +29,8 @@ fn opened() -> (Explainer, Facts) {
     std::fs::write(&path, little().to_bytes().expect("written")).expect("written");
     let beside = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/runtime")).into_iter().flatten().flatten();
     let is_library = |path: &std::path::PathBuf| path.to_string_lossy().contains("libonnxruntime.so");
-    let library = std::env::var_os("ORT_DYLIB_PATH").map_or_else(|| beside.map(|e| e.path()).find(is_library), |_| None);
+    let library =
+        std::env::var_os("ORT_DYLIB_PATH").map_or_else(|| beside.map(|e| e.path()).find(is_library), |_| None);
     let options = Options { self_check: false, threads: 1, runtime_library: library, ..Options::default() };
     let mut found = Found::default();
     let explainer = Explainer::open_into(&path, &options, &mut found).expect("it opens");
