@@ -5,7 +5,7 @@ use std::time::Duration;
 use gstgradcam::Error;
 use gstgradcam::onnx::{Attr, Model, Tensor};
 
-use super::raw::{Message, attribute, edit, graph, node, value};
+use super::raw::{Message, attribute, edit, graph, node, tensor, value};
 use super::*;
 
 /// The network with something before its linear layer that makes "bomb" out of "flat" [1, 6].
@@ -75,6 +75,59 @@ fn b09_gigabytes_from_a_little_file() {
         let error = refusal(id, &bytes, &[node, "GB", "8x8", "export it again"]);
         assert!(matches!(error, Error::ModelUnusable { .. }), "{id}: {error:?}");
     }
+}
+
+/// Weights that are few in the file and many once they are made dense, and functions that call each other many times: both grow
+/// while the runtime loads the file, where nothing stops it.
+#[test]
+fn b09_what_grows_while_it_is_loaded() {
+    let little = bytes(&net::little());
+    let tensor = |name: &str, dtype: i64, raw: Vec<u8>| {
+        let shape = Message::default().with(tensor::DIMS, 1).with(tensor::TYPE, dtype);
+        shape.with(tensor::NAME, name).with(tensor::RAW, &raw[..])
+    };
+    let values = tensor("few", 1, vec![0; 4]);
+    let sparse = values_of(values, tensor("", 7, vec![0; 8]), &[1 << 15, 1 << 16]);
+    let error = refusal(
+        "B09 sparse",
+        &edit(&little, |g| g.with(15, sparse.clone())),
+        &["\"few\"", "[32768, 65536]", "dense weights"],
+    );
+    assert!(matches!(error, Error::ModelUnusable { .. }), "{error:?}");
+
+    let call = |op: &str, from: &str, to: &str| {
+        let node = Message::default().with(node::INPUT, from).with(node::OUTPUT, to);
+        node.with(node::OP, op).with(node::DOMAIN, "laughs")
+    };
+    let function = |level: usize, calls: usize| {
+        let start = Message::default()
+            .with(1, format!("f{level}").as_str())
+            .with(4, "a0")
+            .with(5, format!("a{calls}").as_str());
+        let body = (0..calls).map(|i| (format!("a{i}"), format!("a{}", i + 1)));
+        let body = body.fold(start, |f, (from, to)| match level {
+            0 => f.with(7, call("Relu", &from, &to).without(node::DOMAIN)),
+            _ => f.with(7, call(&format!("f{}", level - 1), &from, &to)),
+        });
+        let opset = |domain: &str, version: i64| Message::default().with(1, domain).with(2, version);
+        body.with(9, opset("", 17)).with(9, opset("laughs", 1)).with(10, "laughs")
+    };
+    let laughing = |levels: usize, calls: usize| {
+        let top = call(&format!("f{}", levels - 1), "flat", "bomb");
+        let mut model = net::body(17, &net::PICTURE);
+        net::linear(&mut model, "bomb", "logits", net::CLASSES);
+        net::output(&mut model, "logits");
+        let whole = Message::parse(&edit(&bytes(&model), |g| g.with(graph::NODE, top.clone())));
+        let whole = whole.with(raw::model::OPSET, Message::default().with(1, "laughs").with(2, 1));
+        (0..levels).fold(whole, |m, level| m.with(raw::model::FUNCTIONS, function(level, calls))).bytes()
+    };
+    Model::from_bytes(&laughing(3, 3)).expect("27 nodes are none too many");
+    refusal("B09 functions", &laughing(10, 10), &["functions", "1048576 nodes", "export it without functions"]);
+    refusal("B09 deep functions", &laughing(40, 1), &["functions", "16 deep"]);
+}
+
+fn values_of(values: Message, indices: Message, dims: &[i64]) -> Message {
+    dims.iter().fold(Message::default().with(1, values).with(2, indices), |sparse, d| sparse.with(3, *d))
 }
 
 /// A picture may be large, and so may what is made of it.
