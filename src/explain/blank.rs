@@ -6,10 +6,12 @@ use crate::cam::Method;
 /// `peak` is the map's largest value before its ReLU; `label` names the class.
 pub(super) fn reason(info: &ModelInfo, label: &str, peak: f32) -> String {
     let layer = info.layers.join(", ");
-    let of = if info.layers.len() > 1 { "the layers" } else { "layer" };
+    let (of, this) = if info.layers.len() > 1 { ("the layers", "these layers") } else { ("layer", "this layer") };
     if peak < 0.0 {
         let speaks = if info.method == Method::Counterfactual { "against" } else { "for" };
-        return format!("every value is negative before the ReLU: nothing in {of} {layer:?} speaks {speaks} {label}");
+        return format!(
+            "every value is negative before the ReLU: nothing in {this} ({layer:?}) speaks {speaks} {label}"
+        );
     }
     let held = if info.versus { " (or it is held against itself)" } else { "" };
     match info.method {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::SelfCheck;
 use crate::cam::{Method, Target};
 use crate::error::{Error, Result};
 use crate::labels;
@@ -40,8 +41,8 @@ pub struct ModelInfo {
     pub labels: Arc<[String]>,
     /// Things the user should know (too few labels, ...), a sentence each.
     pub warnings: Vec<String>,
-    /// Self-check in one line, if it was made.
-    pub self_check: Option<String>,
+    /// The self-check, if it was made.
+    pub self_check: Option<SelfCheck>,
 }
 
 impl ModelInfo {

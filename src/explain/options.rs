@@ -1,6 +1,7 @@
 //! What can be asked of an explainer.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::cam::{Method, Request};
 use crate::engine::Config;
@@ -33,6 +34,8 @@ pub struct Options {
     pub runtime_library: Option<PathBuf>,
     /// Threads within an operator; 0 = the runtime's choice.
     pub threads: usize,
+    /// The longest that one run of the model may take, at load or on a frame; `None` = as long as it takes.
+    pub time_limit: Option<Duration>,
     /// Compare outputs with the original and gradients with finite differences at load.
     pub self_check: bool,
 }
@@ -50,14 +53,23 @@ impl Default for Options {
             labels_file: None,
             runtime_library: None,
             threads: 0,
+            time_limit: Some(Self::TIME_LIMIT),
             self_check: true,
         }
     }
 }
 
 impl Options {
+    /// A model that takes longer for one picture is no model for video.
+    pub const TIME_LIMIT: Duration = Duration::from_secs(60);
+
     pub(super) fn engine(&self) -> Config {
-        Config { library: self.runtime_library.clone(), threads: self.threads, ..Config::default() }
+        Config {
+            library: self.runtime_library.clone(),
+            threads: self.threads,
+            time_limit: self.time_limit,
+            ..Config::default()
+        }
     }
 
     pub(super) fn request(&self) -> Request<'_> {

@@ -248,7 +248,8 @@ impl<'g> Val<'g> {
         if self.padded().is_none() {
             return self.reduce("ReduceMean", 18, axes);
         }
-        let elements: usize = axes.iter().map(|&a| self.shape()[a]).product();
+        let shape = self.shape();
+        let elements: usize = axes.iter().filter_map(|&a| shape.get(a)).product();
         self.sum(axes) * (1.0 / elements as f32)
     }
 
@@ -264,6 +265,10 @@ impl<'g> Val<'g> {
 
     fn reduce(self, op: &str, axes_as_input: i64, axes: &[usize]) -> Val<'g> {
         let (mut shape, lead) = (self.shape(), self.lead());
+        if let Some(axis) = axes.iter().find(|&&a| a >= shape.len()) {
+            self.emit.fail(format!("axis {axis} of a tensor of shape {shape:?} is asked for"));
+            return self;
+        }
         let axes: Vec<usize> = axes.iter().copied().filter(|&a| shape[a] != 1).collect();
         if axes.is_empty() {
             return self;

@@ -100,7 +100,7 @@ fn typed(dtype: DType, dims: &[Option<usize>]) -> Vec<u8> {
 
 #[test]
 fn b21_other_types() {
-    for name in ["uint8", "float16", "float64", "int64", "bool"] {
+    for name in ["uint8", "float16", "float64", "int64", "bool", "string"] {
         unusable("B21", &typed(DType::named(name), &net::PICTURE), &["\"x\"", name, "float32"]);
     }
     open_bytes(&typed(DType::F32, &net::PICTURE), &options());

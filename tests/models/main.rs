@@ -1,7 +1,9 @@
 //! Models: damaged ones, hostile ones, odd ones and good ones, opened as a user would. The ids (B01, ...) are those of the
 //! project's list of bad input; every refusal is printed, so that `cargo test --test models -- --nocapture` shows what users read.
 
+mod bombs;
 mod contract;
+mod diagnosis;
 mod external;
 mod files;
 mod heads;

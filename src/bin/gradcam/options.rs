@@ -1,6 +1,7 @@
 //! The options that the subcommands share, spelt as the element's properties are.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -60,6 +61,9 @@ pub struct ModelOptions {
     /// Threads within an operator; 0 = the runtime's choice
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
+    /// Seconds that one run of the model may take before it is stopped; 0 = any
+    #[arg(long, default_value = "60", value_name = "S", value_parser = seconds)]
+    time_limit: f64,
     /// Do not compare the explained model with the original and with finite differences at load
     #[arg(long)]
     no_self_check: bool,
@@ -85,6 +89,7 @@ impl ModelOptions {
             labels_file: self.labels_file.clone(),
             runtime_library: self.runtime_library.clone(),
             threads: self.threads,
+            time_limit: (self.time_limit > 0.0).then(|| Duration::from_secs_f64(self.time_limit)),
             self_check: !self.no_self_check,
         }
     }
@@ -98,6 +103,7 @@ impl ModelOptions {
             ("method", self.method.name().to_string()),
             ("preprocess", self.preprocess.name().to_string()),
             ("threads", self.threads.to_string()),
+            ("time-limit", self.time_limit.to_string()),
         ];
         let optional = [
             ("target-layer", self.target_layer.clone()),
@@ -154,6 +160,11 @@ impl PaintOptions {
             ("draw-labels", self.labels().to_string()),
         ]
     }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let in_range = |time: &f64| (0.0..=86_400.0).contains(time);
+    text.parse().ok().filter(in_range).ok_or_else(|| "give a number of seconds from 0 (any time) to 86400".into())
 }
 
 fn opacity(text: &str) -> Result<f32, String> {
