@@ -18,7 +18,7 @@ use ndarray::{Array1, ArrayD, ArrayViewD, Axis, Ix4};
 pub use options::Options;
 use sessions::Sessions;
 
-use crate::cam::{self, Names, Request, Target};
+use crate::cam::{self, Names, Request, ScoreKind, Target};
 use crate::engine::{Engine, Input, Interrupter, Output};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Region};
@@ -69,9 +69,17 @@ impl Explainer {
             (other, _) => other,
         })?;
         let facts = probe::measure(&original, &input, &sessions)?;
-        let lowered = cam::lower(&original, &facts, &input.name, &options.request())?;
-        let (labels, warnings) =
-            labels::resolve(options.labels_file.as_deref(), &metadata, Some(model), lowered.head.classes)?;
+        let (found, mut warnings) = labels::resolve(options.labels_file.as_deref(), &metadata, Some(model))?;
+        let request = options.request(found.len());
+        let lowered = cam::lower(&original, &facts, &input.name, &request)?;
+        let kind = lowered.head.kind();
+        let fitted = if kind == ScoreKind::Binary {
+            labels::fit_binary(found)
+        } else {
+            labels::fit(found, lowered.head.classes)
+        };
+        let labels = fitted.0;
+        warnings.extend(fitted.1);
         let mut explained = lowered.model;
         for (key, value) in spec.metadata() {
             explained.set_metadata(key, &value);
@@ -95,8 +103,10 @@ impl Explainer {
             info: ModelInfo {
                 input: input.name,
                 spec,
-                score: lowered.head.logits,
                 activation: lowered.head.activation.name(),
+                score_output: lowered.head.output,
+                score_kind: kind,
+                score: lowered.head.logits,
                 classes: lowered.head.classes,
                 method: lowered.method,
                 versus: options.versus.is_some(),
@@ -117,7 +127,7 @@ impl Explainer {
             explainer.set_versus(&explainer.info.versus(text)?)?;
         }
         if options.self_check {
-            let request = Request { method: explainer.info.method, versus: false, ..options.request() };
+            let request = Request { method: explainer.info.method, versus: false, ..request };
             explainer.info.self_check = Some(check::run(&mut explainer, &facts, &request)?);
         }
         Ok(explainer)
@@ -244,7 +254,7 @@ impl Explainer {
             .map(|(((&class, &score), map), &peak)| {
                 let label = labels::name(&self.info.labels, class as usize);
                 let blank = map.iter().all(|&value| value <= 0.0);
-                let reason = blank.then(|| blank::reason(&self.info, &label, peak));
+                let reason = blank.then(|| blank::reason(&self.info, &label, score, peak));
                 ClassMap { class: class as usize, label, score, map: map.to_owned(), reason }
             })
             .collect();

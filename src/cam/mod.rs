@@ -15,7 +15,7 @@ mod recipro;
 mod trace;
 
 pub use grid::Grid;
-pub use head::{Activation, Head};
+pub use head::{Activation, Head, ScoreKind};
 pub use layer::{Layer, usable};
 pub use lower::{Lowered, Names, Request, lower};
 pub use method::Method;

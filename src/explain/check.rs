@@ -57,8 +57,9 @@ fn unchanged(explainer: &mut Explainer, input: &ArrayD<f32>) -> Result<String> {
     Ok(if worst == 0.0 { "equal to the bit".into() } else { format!("equal to {worst:.1e} of the largest value") })
 }
 
-/// The derivative of the class's logit along random directions at the layer: from the emitted gradient, and from moving the
-/// layer a little to and fro in the original network, cut open there.
+/// The derivative of the class's score along random directions at the layer: from the emitted gradient, and from moving the
+/// layer a little to and fro in the original network, cut open there. The score is the sum of the logits weighed by its seed, which
+/// stays what it is at the start: a mask of places that a class wins, or its best anchor, does not move.
 fn gradient(
     explainer: &Explainer,
     facts: &Facts,
@@ -72,7 +73,8 @@ fn gradient(
     let mut cut: Model = lowered.model;
     let side = Graph::fresh_in(&cut, &format!("{}__made", info.layer));
     cut.cut(&info.layer, DType::F32, &info.layer_shape);
-    let outputs = [side.as_str(), &lowered.names.gradient, &info.score, &lowered.names.class];
+    let names = &lowered.names;
+    let outputs = [side.as_str(), &names.gradient, &names.seed, &info.score, &names.class];
     cut.keep_outputs(&outputs);
     let mut engine = explainer.sessions.open(&cut)?;
     let mut run = |layer: &ArrayD<f32>, class: i64| -> Result<Sample> {
@@ -83,17 +85,20 @@ fn gradient(
             (lowered.names.target.as_str(), Input::I64(target.view().into_dyn())),
         ];
         match engine.run(&inputs, &outputs)?.as_slice() {
-            [Output::F32(made), Output::F32(g), Output::F32(logits), Output::I64(class)] => Ok(Sample {
-                made: made.clone(),
-                g: g.clone(),
-                logits: logits.iter().copied().collect(),
-                class: class[[0, 0]],
-            }),
+            [Output::F32(made), Output::F32(g), Output::F32(seed), Output::F32(logits), Output::I64(class)] => {
+                Ok(Sample {
+                    made: made.clone(),
+                    g: g.clone(),
+                    seed: seed.clone(),
+                    logits: logits.clone(),
+                    class: class[[0, 0]],
+                })
+            }
             _ => Err(Error::SelfCheck { why: "the check's own outputs have unexpected types".into() }),
         }
     };
     let layer = run(&ArrayD::zeros(info.layer_shape.clone()), 0)?.made;
-    let Sample { g, logits, class, .. } = run(&layer, -1)?;
+    let Sample { g, seed, logits, class, .. } = run(&layer, -1)?;
     if logits.iter().chain(&g).chain(&layer).any(|x| !x.is_finite()) {
         return Ok("the gradient was not checked: noise makes the model give NaN or infinity".into());
     }
@@ -102,7 +107,8 @@ fn gradient(
     if norm(&g) == 0.0 || rms == 0.0 {
         return Ok("the gradient is zero on noise and was not checked".into());
     }
-    let class_at = usize::try_from(class).unwrap_or(0);
+    let dot =
+        |a: &ArrayD<f32>, b: &ArrayD<f32>| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
     // the median over some directions; `still` leaves the layer's zeros where they are
     let mut off_by = |step: f64, still: bool| -> Result<f64> {
         let moves = layer.mapv(|x| if still && x == 0.0 { 0.0 } else { 1.0 });
@@ -112,8 +118,7 @@ fn gradient(
             let v = noise.array(&info.layer_shape, 1.0)? * &moves;
             let moved = |by: f64| &layer + &(&v * by as f32);
             let (ahead, behind) = (run(&moved(step), class)?.logits, run(&moved(-step), class)?.logits);
-            let measured = (f64::from(ahead[class_at]) - f64::from(behind[class_at])) / (2.0 * step);
-            let computed: f64 = g.iter().zip(&v).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
+            let (measured, computed) = (dot(&seed, &(ahead - behind)) / (2.0 * step), dot(&g, &v));
             // against the size that a random direction would show, so that a direction across the gradient does not decide
             let typical = norm(&g) * norm(&v) / f64::from(moves.sum()).sqrt();
             errors.push((measured - computed).abs() / typical.max(f64::MIN_POSITIVE));
@@ -146,7 +151,9 @@ struct Sample {
     made: ArrayD<f32>,
     /// The gradient at the activations that were fed in.
     g: ArrayD<f32>,
-    logits: Vec<f32>,
+    /// The gradient of the score with respect to the logits there.
+    seed: ArrayD<f32>,
+    logits: ArrayD<f32>,
     class: i64,
 }
 
