@@ -22,6 +22,9 @@ pub(super) fn scores(shape: &[usize], pictures: usize) -> Option<usize> {
 
 pub(super) fn read(view: &View, end: &End) -> Result<Candidate, Not> {
     let count = scores(&end.shape, view.pictures()).ok_or(Not::Shape)?;
+    if count == 1 && end.activation == Some(Activation::Softmax) {
+        return Err(Not::one_class());
+    }
     if count == 0 {
         return Err(Not::Broken("has zero classes; export it again".into()));
     }

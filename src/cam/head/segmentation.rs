@@ -25,7 +25,9 @@ pub(super) fn read(view: &View, end: &End) -> Result<Candidate, Not> {
         _ => return Err(Not::Shape),
     };
     let told = end.axis.filter(|&axis| axis >= first && shape[axis] > 1);
-    let axis = told.or_else(|| traced(view, &end.scores, first)).unwrap_or(first);
+    // without an axis of pictures, the classes' is not the first by habit
+    let habit = (first == 1).then_some(first);
+    let axis = told.or_else(|| traced(view, &end.scores, first)).or(habit).ok_or(Not::Shape)?;
     let (length, size): (usize, Vec<usize>) = (shape[axis], grid(shape.len(), first, axis).map(|a| shape[a]).collect());
     if size.iter().any(|&n| n < 2) || length == 0 {
         return Err(Not::Shape);
