@@ -26,7 +26,7 @@ pub use options::Options;
 use sessions::Sessions;
 pub use verdict::Verdict;
 
-use crate::cam::{self, Names, Request, Target};
+use crate::cam::{self, Names, Request, ScoreKind, Target};
 use crate::engine::{Engine, Input, Interrupter, Output};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Region};
@@ -85,9 +85,17 @@ impl Explainer {
             (other, _) => other,
         })?;
         let facts = &*found.facts.insert(probe::measure(original, &input, &sessions)?);
-        let lowered = cam::lower(original, facts, &input.name, &options.request())?;
-        let (labels, warnings) =
-            labels::resolve(options.labels_file.as_deref(), &metadata, Some(model), lowered.head.classes)?;
+        let (names, mut warnings) = labels::resolve(options.labels_file.as_deref(), &metadata, Some(model))?;
+        found.class_names = names.len();
+        let request = options.request(names.len());
+        let lowered = cam::lower(original, facts, &input.name, &request)?;
+        let kind = lowered.head.kind();
+        let (labels, unfit) = if kind == ScoreKind::Binary {
+            labels::fit_binary(names)
+        } else {
+            labels::fit(names, lowered.head.classes)
+        };
+        warnings.extend(unfit);
         let mut explained = lowered.model;
         for (key, value) in spec.metadata() {
             explained.set_metadata(key, &value);
@@ -111,8 +119,10 @@ impl Explainer {
             info: ModelInfo {
                 input: input.name,
                 spec,
-                score: lowered.head.logits,
                 activation: lowered.head.activation.name(),
+                score_output: lowered.head.output,
+                score_kind: kind,
+                score: lowered.head.logits,
                 classes: lowered.head.classes,
                 method: lowered.method,
                 versus: options.versus.is_some(),
@@ -133,7 +143,7 @@ impl Explainer {
             explainer.set_versus(&explainer.info.versus(text)?)?;
         }
         if options.self_check {
-            let request = Request { method: explainer.info.method, versus: false, ..options.request() };
+            let request = Request { method: explainer.info.method, versus: false, ..request };
             explainer.info.self_check = Some(check::run(&mut explainer, facts, &request)?);
         }
         Ok(explainer)
@@ -260,7 +270,7 @@ impl Explainer {
             .map(|(((&class, &score), map), &peak)| {
                 let label = labels::name(&self.info.labels, class as usize);
                 let blank = map.iter().all(|&value| value <= 0.0);
-                let reason = blank.then(|| blank::reason(&self.info, &label, peak));
+                let reason = blank.then(|| blank::reason(&self.info, &label, score, peak));
                 ClassMap { class: class as usize, label, score, map: map.to_owned(), reason }
             })
             .collect();
@@ -327,6 +337,8 @@ struct Found {
     /// The picture's tensor and its shape.
     input: Option<(String, Vec<usize>)>,
     spec: Option<Spec>,
+    /// How many class names there are.
+    class_names: usize,
     facts: Option<Facts>,
 }
 

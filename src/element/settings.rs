@@ -9,7 +9,7 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::imp::State;
-use super::{ColorFormat, Colormap, Method, Preprocess, ResizeMode};
+use super::{ColorFormat, Colormap, Method, Preprocess, ResizeMode, ScoreKind};
 use crate::engine::data_folder;
 use crate::error::{Error, Result};
 use crate::explain::Options;
@@ -37,6 +37,8 @@ pub struct GradCam {
         blurb = "Why the target class and not this one: index, label or rank, or one for each target class (unset = the target class by itself; set before the start, it may change while playing)")]
     #[property(name = "score-output", get, set, type = Option<String>, member = score_output, mutable_ready, nick = "Score output",
         blurb = "Output of the model that holds the class scores (unset = found by itself)")]
+    #[property(name = "score-kind", get, set, type = ScoreKind, member = score_kind, mutable_ready, nick = "Score kind",
+        blurb = "What the scores belong to, where the model's graph does not show it", builder(ScoreKind::default()))]
     #[property(name = "preprocess", get, set, type = Preprocess, member = preprocess, mutable_ready, nick = "Preprocessing",
         blurb = "How pixels become the model's input", builder(Preprocess::default()))]
     #[property(name = "mean", get, set, type = Option<String>, member = mean, mutable_ready, nick = "Mean",
@@ -83,6 +85,7 @@ pub(super) struct Settings {
     target_class: Option<String>,
     versus: Option<String>,
     score_output: Option<String>,
+    score_kind: ScoreKind,
     preprocess: Preprocess,
     mean: Option<String>,
     std: Option<String>,
@@ -109,6 +112,7 @@ impl Default for Settings {
             target_class: None,
             versus: None,
             score_output: None,
+            score_kind: ScoreKind::default(),
             preprocess: Preprocess::default(),
             mean: None,
             std: None,
@@ -153,6 +157,7 @@ impl Settings {
             target_layer: set(&self.target_layer).map(str::to_owned),
             versus: set(&self.versus).map(str::to_owned),
             score_output: set(&self.score_output).map(str::to_owned),
+            score_kind: self.score_kind.into(),
             prep: Overrides {
                 preprocess: self.preprocess.into(),
                 mean: set(&self.mean).map(|text| numbers("mean", text)).transpose()?,

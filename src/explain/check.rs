@@ -100,8 +100,9 @@ fn unchanged(explainer: &mut Explainer, input: &ArrayD<f32>) -> Result<f32> {
     Ok(worst)
 }
 
-/// The derivative of the class's logit along random directions at the layer: from the emitted gradient, and from moving the
-/// layer a little to and fro in the original network, cut open there.
+/// The derivative of the class's score along random directions at the layer: from the emitted gradient, and from moving the
+/// layer a little to and fro in the original network, cut open there. The score is the sum of the logits weighed by its seed, which
+/// stays what it is at the start: a mask of places that a class wins, or its best anchor, does not move.
 fn gradient(explainer: &Explainer, lowered: Lowered, input: &ArrayD<f32>, noise: &mut Noise) -> Result<MapCheck> {
     let info = &explainer.info;
     let mut cut: Model = lowered.model;
@@ -126,15 +127,16 @@ fn gradient(explainer: &Explainer, lowered: Lowered, input: &ArrayD<f32>, noise:
     // what comes before the layer is run once, what comes behind it many times
     let zeros = ArrayD::zeros(info.layer_shape.clone());
     let Some(Output::F32(layer)) = run(&mut part(&[&side])?, &zeros, 0, &[&side])?.pop() else { return Err(strange()) };
-    let outputs = [lowered.names.gradient.as_str(), &info.score, &lowered.names.class];
+    let names = &lowered.names;
+    let outputs = [names.gradient.as_str(), &names.seed, &info.score, &names.class];
     let mut behind = part(&outputs)?;
     let mut run = |layer: &ArrayD<f32>, class: i64| match run(&mut behind, layer, class, &outputs)?.as_slice() {
-        [Output::F32(g), Output::F32(logits), Output::I64(class)] => {
-            Ok(Sample { g: g.clone(), logits: logits.iter().copied().collect(), class: class[[0, 0]] })
+        [Output::F32(g), Output::F32(seed), Output::F32(logits), Output::I64(class)] => {
+            Ok(Sample { g: g.clone(), seed: seed.clone(), logits: logits.clone(), class: class[[0, 0]] })
         }
         _ => Err(strange()),
     };
-    let Sample { g, logits, class, .. } = run(&layer, -1)?;
+    let Sample { g, seed, logits, class } = run(&layer, -1)?;
     if logits.iter().chain(&g).chain(&layer).any(|x| !x.is_finite()) {
         return Ok(MapCheck::Nothing("the gradient was not checked: noise makes the model give NaN or infinity"));
     }
@@ -143,7 +145,8 @@ fn gradient(explainer: &Explainer, lowered: Lowered, input: &ArrayD<f32>, noise:
     if norm(&g) == 0.0 || rms == 0.0 {
         return Ok(MapCheck::Nothing("the gradient is zero on noise and was not checked"));
     }
-    let class_at = usize::try_from(class).unwrap_or(0);
+    let dot =
+        |a: &ArrayD<f32>, b: &ArrayD<f32>| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
     // the median over some directions; `still` leaves the layer's zeros where they are
     let mut off_by = |step: f64, still: bool| -> Result<f64> {
         let moves = layer.mapv(|x| if still && x == 0.0 { 0.0 } else { 1.0 });
@@ -159,8 +162,7 @@ fn gradient(explainer: &Explainer, lowered: Lowered, input: &ArrayD<f32>, noise:
             let v = random + &(&g * lean as f32);
             let moved = |by: f64| &layer + &(&v * by as f32);
             let (ahead, behind) = (run(&moved(step), class)?.logits, run(&moved(-step), class)?.logits);
-            let measured = (f64::from(ahead[class_at]) - f64::from(behind[class_at])) / (2.0 * step);
-            let computed: f64 = g.iter().zip(&v).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
+            let (measured, computed) = (dot(&seed, &(ahead - behind)) / (2.0 * step), dot(&g, &v));
             errors.push((measured - computed).abs() / typical);
         }
         errors.sort_by(f64::total_cmp);
@@ -189,7 +191,9 @@ fn gradient(explainer: &Explainer, lowered: Lowered, input: &ArrayD<f32>, noise:
 struct Sample {
     /// The gradient at the activations that were fed in.
     g: ArrayD<f32>,
-    logits: Vec<f32>,
+    /// The gradient of the score with respect to the logits there.
+    seed: ArrayD<f32>,
+    logits: ArrayD<f32>,
     class: i64,
 }
 

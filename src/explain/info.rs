@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::SelfCheck;
-use crate::cam::{Method, Target};
+use crate::cam::{Method, ScoreKind, Target};
 use crate::error::{Error, Result};
 use crate::labels;
 use crate::prep::Spec;
@@ -15,9 +15,13 @@ pub struct ModelInfo {
     pub input: String,
     /// Preprocessing.
     pub spec: Spec,
+    /// The output that is explained.
+    pub score_output: String,
+    /// What its scores belong to; never [`ScoreKind::Auto`].
+    pub score_kind: ScoreKind,
     /// Tensor that holds the logits.
     pub score: String,
-    /// What makes probabilities of them: "softmax" or "sigmoid".
+    /// What makes probabilities of them: "softmax", "sigmoid", or "none" where the scores are taken as they are.
     pub activation: &'static str,
     /// Number of classes.
     pub classes: usize,

@@ -5,11 +5,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::{CamEquality, Explainer, Found, ModelInfo, Options, Verdict, equality};
-use crate::autodiff;
-use crate::cam::{self, Head, Layer};
+use crate::cam::{self, Layer, ScoreKind};
 use crate::error::Error;
 use crate::onnx::tensorrt::{self, Obstacle};
-use crate::onnx::{Graph, Model, ValueInfo};
+use crate::onnx::{Model, ValueInfo};
 use crate::prep::Spec;
 
 /// What is found out about a model. Each part is there as far as opening the model came; [`Inspection::error`] says what it
@@ -66,6 +65,8 @@ pub struct FileInfo {
 pub struct ScoreInfo {
     /// The output that holds them.
     pub output: String,
+    /// What its scores belong to.
+    pub kind: ScoreKind,
     /// The tensor with the logits.
     pub tensor: String,
     /// How the logits were found, in words.
@@ -101,7 +102,7 @@ impl Inspection {
         seen.look_inside(&found, options);
         let done = opened.and_then(|mut explainer| {
             if let Some(facts) = &found.facts {
-                seen.equality = equality::compare(&mut explainer, facts, &options.request())?;
+                seen.equality = equality::compare(&mut explainer, facts, &options.request(found.class_names))?;
             }
             Ok(explainer)
         });
@@ -128,37 +129,19 @@ impl Inspection {
     /// Score, layers and operators, by the same steps as explaining takes, each as far as it can be taken by itself.
     fn look_inside(&mut self, found: &Found, options: &Options) {
         let (Some(model), Some(facts), Some((input, _))) = (&found.model, &found.facts, &self.input) else { return };
-        let Ok(graph) = Graph::new(model) else { return };
-        let Ok(head) = Head::find(model, &graph, facts, options.score_output.as_deref()) else { return };
-        self.layers = cam::usable(&graph, facts, input, &head);
-        // of several layers the path from the first is shown
-        let asked = options.target_layer.as_deref().and_then(|names| names.split(',').next()).map(str::trim);
-        if let Ok(layer) = Layer::find(&graph, facts, &head, asked, &self.layers) {
-            let path = autodiff::path(&graph, &layer.tensor, &head.logits);
-            self.operators = autodiff::operators(&graph, &path, model.opset());
-            let missing = |op: &String| self.operators.iter().any(|(name, _, ruled)| name == op && !ruled);
-            let nodes = path.iter().map(|&i| graph.order[i]).map(|node| (node.op(), node.name().to_string()));
-            self.without_rule = nodes.filter(|(op, _)| missing(op)).collect();
-        }
+        let Ok(seen) = cam::survey(model, facts, input, &options.request(found.class_names)) else { return };
+        self.layers = seen.usable;
+        self.operators = seen.operators;
+        self.without_rule = seen.without_rule;
         self.score = Some(ScoreInfo {
-            found: way(&graph, &head),
-            output: head.output,
-            tensor: head.logits,
-            activation: head.activation.name(),
-            classes: head.classes,
+            found: seen.found,
+            kind: seen.head.kind(),
+            activation: seen.head.activation.name(),
+            classes: seen.head.classes,
+            output: seen.head.output,
+            tensor: seen.head.logits,
         });
     }
-}
-
-/// Where the logits lie, seen from the output.
-fn way(graph: &Graph, head: &Head) -> String {
-    if head.logits == head.output {
-        return "the output itself".into();
-    }
-    let path = autodiff::path(graph, &head.logits, &head.output);
-    let nodes: Vec<_> =
-        path.iter().map(|&i| format!("{} node {:?}", graph.order[i].op(), graph.order[i].name())).collect();
-    format!("before the {}, behind which is the output {:?}", nodes.join(" and the "), head.output)
 }
 
 impl FileInfo {

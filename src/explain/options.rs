@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cam::{Method, Request};
+use crate::cam::{Method, Request, ScoreKind};
 use crate::engine::Config;
 use crate::prep::Overrides;
 
@@ -20,6 +20,8 @@ pub struct Options {
     pub versus: Option<String>,
     /// The output that holds the class scores, where the model has several.
     pub score_output: Option<String>,
+    /// What these scores belong to, where the graph does not show it.
+    pub score_kind: ScoreKind,
     /// Preprocessing that overrides the model's own word.
     pub prep: Overrides,
     /// `(width, height)` instead of the model's own; models that were exported for one size are rewritten where their graph
@@ -47,6 +49,7 @@ impl Default for Options {
             target_layer: None,
             versus: None,
             score_output: None,
+            score_kind: ScoreKind::Auto,
             prep: Overrides::default(),
             input_size: None,
             frame_size: None,
@@ -72,11 +75,14 @@ impl Options {
         }
     }
 
-    pub(super) fn request(&self) -> Request<'_> {
+    /// `class_names` of them are known.
+    pub(super) fn request(&self, class_names: usize) -> Request<'_> {
         Request {
             method: self.method,
             target_layer: self.target_layer.as_deref(),
             score_output: self.score_output.as_deref(),
+            score_kind: self.score_kind,
+            class_names: Some(class_names).filter(|&names| names > 0),
             versus: self.versus.is_some(),
             with_gradient: false,
         }

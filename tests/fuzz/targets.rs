@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use gstgradcam::cam::{self, Head, Request};
+use gstgradcam::cam::{self, Request};
 use gstgradcam::onnx::{DType, Fact, Facts, Graph, Model, Relaxed, tensorrt};
 use gstgradcam::{Error, Method};
 
@@ -35,11 +35,7 @@ pub fn surgery(bytes: &[u8]) -> Result<(), Error> {
     let model = Model::from_bytes(bytes)?;
     let Some((input, facts)) = facts(&model) else { return Ok(()) };
     let _ = tensorrt::obstacles(&model);
-    if let Ok(graph) = Graph::new(&model)
-        && let Ok(head) = Head::find(&model, &graph, &facts, None)
-    {
-        let _ = cam::usable(&graph, &facts, &input, &head);
-    }
+    let _ = cam::survey(&model, &facts, &input, &Request::default());
     let relaxed = Relaxed::new(model.clone(), facts.clone(), &input);
     let _ = relaxed.verdict("a node failed");
     if let Ok(settled) = relaxed.settle(&facts) {

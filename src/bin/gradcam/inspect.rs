@@ -182,6 +182,7 @@ fn as_json(seen: &Inspection) -> Value {
     let score = seen.score.as_ref().map(|score| {
         json!({
             "output": score.output,
+            "kind": score.kind.name(),
             "tensor": score.tensor,
             "found": score.found,
             "activation": score.activation,

@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use gstgradcam::prep::{ColorFormat, Overrides, Preprocess, ResizeMode, parse_size};
 use gstgradcam::render::{Colormap, Style};
-use gstgradcam::{Method, Options};
+use gstgradcam::{Method, Options, ScoreKind};
 
 /// One of the words that the library knows.
 fn choice<T: Copy + Send + Sync + 'static>(
@@ -34,6 +34,9 @@ pub struct ModelOptions {
     /// Output that holds the class scores, where the model has several
     #[arg(long, value_name = "NAME")]
     score_output: Option<String>,
+    /// What these scores belong to, where the graph does not show it
+    #[arg(long, default_value = "auto", value_parser = choice(ScoreKind::all(), ScoreKind::name))]
+    score_kind: ScoreKind,
     /// Scaling of the input values
     #[arg(long, default_value = "auto", value_parser = choice(Preprocess::ALL.iter().copied(), Preprocess::name))]
     preprocess: Preprocess,
@@ -77,6 +80,7 @@ impl ModelOptions {
             target_layer: self.target_layer.clone(),
             versus: self.versus.clone(),
             score_output: self.score_output.clone(),
+            score_kind: self.score_kind,
             prep: Overrides {
                 preprocess: self.preprocess,
                 mean: self.mean.clone(),
@@ -101,6 +105,7 @@ impl ModelOptions {
         let path = |path: &PathBuf| path.to_string_lossy().into_owned();
         let mut given = vec![
             ("method", self.method.name().to_string()),
+            ("score-kind", self.score_kind.name().to_string()),
             ("preprocess", self.preprocess.name().to_string()),
             ("threads", self.threads.to_string()),
             ("time-limit", self.time_limit.to_string()),
