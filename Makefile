@@ -19,7 +19,12 @@ export ORT_DYLIB_PATH ?= $(CURDIR)/$(RUNTIME)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test build install lint bench bench-peers setup runtime model media clean
+# `make fuzz SECONDS=600` looks longer, at each of the two targets.
+SECONDS := 60
+FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing
+
+.PHONY: help demo test build install lint bench bench-peers fuzz setup runtime model media clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' Makefile | awk -F' - ' '{ printf "%-20s%s\n", $$1, $$2 }'
@@ -51,6 +56,17 @@ bench: build runtime model ## time plain against explained inference, and each s
 
 bench-peers: bench $(WEIGHTS) ## the same in torch and pytorch-grad-cam, where they are installed
 	$(PYTHON) scripts/bench_peers.py $(WEIGHTS)
+
+# What is found lies in out/fuzz, and belongs into tests/fuzz/corpus once it is mended: `make test` replays that.
+fuzz: ## look for files that break the reader or the surgery, with libFuzzer
+	@mkdir -p out/fuzz
+	for target in reader surgery; do \
+		mkdir -p target/fuzz/$$target && \
+		CARGO_TARGET_DIR=target/fuzz RUSTFLAGS="$(FUZZ_FLAGS)" cargo run --release --manifest-path tests/fuzz/Cargo.toml \
+			--target $$(rustc -vV | sed -n 's/^host: //p') --bin $$target -- -max_total_time=$(SECONDS) -timeout=10 \
+			-rss_limit_mb=2048 -malloc_limit_mb=256 -max_len=8192 -artifact_prefix=out/fuzz/$$target- \
+			target/fuzz/$$target tests/fuzz/corpus || exit 1; \
+	done
 
 setup: ## install the Debian packages that are missing
 	@scripts/setup.sh

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What went wrong, for whom it concerns, and the way out.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +121,16 @@ pub enum Error {
     /// The run was stopped from outside (flush, stop, time limit).
     #[error("the run was interrupted")]
     Interrupted,
+    /// A run took longer than it may.
+    #[error(
+        "the model was still running after {} s and was stopped; it may hold a loop that never ends, or be too slow for this \
+         machine: then set time-limit to more seconds (0 = none)",
+        limit.as_secs_f64()
+    )]
+    TimeLimit {
+        /// The time that one run may take.
+        limit: Duration,
+    },
     /// The explained model failed its own check.
     #[error("self-check failed: {why}")]
     SelfCheck {

@@ -3,27 +3,35 @@
 mod blank;
 mod check;
 mod copies;
+mod equality;
 mod explanation;
 mod info;
+mod inspection;
 mod options;
 mod probe;
+mod room;
 mod sessions;
+mod verdict;
 
 use std::path::Path;
 use std::time::Instant;
 
+pub use check::{MapCheck, SelfCheck};
+pub use equality::CamEquality;
 pub use explanation::{ClassMap, Explanation};
 pub use info::ModelInfo;
+pub use inspection::{FileInfo, Inspection, ScoreInfo};
 use ndarray::{Array1, ArrayD, ArrayViewD, Axis, Ix4};
 pub use options::Options;
 use sessions::Sessions;
+pub use verdict::Verdict;
 
-use crate::cam::{self, Names, Request, Target};
+use crate::cam::{self, Names, Request, ScoreKind, Target};
 use crate::engine::{Engine, Input, Interrupter, Output};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Region};
 use crate::labels;
-use crate::onnx::Model;
+use crate::onnx::{Facts, Model, ValueInfo};
 use crate::prep::{Preparer, ResizeMode, Spec, full_frame};
 
 /// A model, opened and explained. `Send`.
@@ -49,30 +57,46 @@ impl Explainer {
     /// # Errors
     /// Whatever keeps this model from being explained, before any frame is seen: see [`Error`].
     pub fn open(model: &Path, options: &Options) -> Result<Explainer> {
-        let mut original = Model::load(model)?;
+        Self::open_into(model, options, &mut Found::default())
+    }
+
+    /// As [`Explainer::open`]; what was found on the way stays in `found` where it ends in an error.
+    fn open_into(model: &Path, options: &Options, found: &mut Found) -> Result<Explainer> {
+        let original = found.model.insert(Model::load(model)?);
+        found.declared = original.inputs();
         let metadata = original.metadata();
         let unread = original.drop_unread_inputs();
-        let mut input = probe::picture(&original, options.input_size)?;
+        let mut input = probe::picture(original, options.input_size)?;
         let mut spec = Spec::resolve(input.size, input.layout, input.channels, &metadata, Some(model), &options.prep)?;
         let frame = options.frame_size.filter(|_| spec.resize_mode == ResizeMode::FullFrame);
         if let Some(frame) = frame {
             (spec.width, spec.height) = full_frame(input.size, frame)?;
-            input = probe::picture(&original, Some((spec.width, spec.height)))?;
+            input = probe::picture(original, Some((spec.width, spec.height)))?;
         } else if spec.resize_mode == ResizeMode::FullFrame {
             spec.origin += " (no frame is known yet: the input keeps its own size, and frames of other proportions are letterboxed)";
         }
-        let sessions = Sessions::of(&mut original, &options.engine())?;
-        let original = probe::pin(original, &input, &sessions).map_err(|error| match (error, frame) {
+        found.input = Some((input.name.clone(), input.shape.clone()));
+        found.spec = Some(spec.clone());
+        let sessions = Sessions::of(original, &options.engine())?;
+        *original = probe::pin(original.clone(), &input, &sessions).map_err(|error| match (error, frame) {
             (Error::Setting { name: "input-size", why, .. }, Some((width, height))) => {
                 let why = format!("for frames of {width}x{height} {why}, or use resize-mode=letterbox");
                 Error::Setting { name: "resize-mode", value: ResizeMode::FullFrame.name().into(), why }
             }
             (other, _) => other,
         })?;
-        let facts = probe::measure(&original, &input, &sessions)?;
-        let lowered = cam::lower(&original, &facts, &input.name, &options.request())?;
-        let (labels, warnings) =
-            labels::resolve(options.labels_file.as_deref(), &metadata, Some(model), lowered.head.classes)?;
+        let facts = &*found.facts.insert(probe::measure(original, &input, &sessions)?);
+        let (names, mut warnings) = labels::resolve(options.labels_file.as_deref(), &metadata, Some(model))?;
+        found.class_names = names.len();
+        let request = options.request(names.len());
+        let lowered = cam::lower(original, facts, &input.name, &request)?;
+        let kind = lowered.head.kind();
+        let (labels, unfit) = if kind == ScoreKind::Binary {
+            labels::fit_binary(names)
+        } else {
+            labels::fit(names, lowered.head.classes)
+        };
+        warnings.extend(unfit);
         let mut explained = lowered.model;
         for (key, value) in spec.metadata() {
             explained.set_metadata(key, &value);
@@ -87,7 +111,7 @@ impl Explainer {
             engine,
             sessions,
             original_names: original.outputs().into_iter().map(|o| o.name).collect(),
-            original,
+            original: original.clone(),
             explained,
             names: lowered.names,
             versus: Vec::new(),
@@ -96,8 +120,10 @@ impl Explainer {
             info: ModelInfo {
                 input: input.name,
                 spec,
-                score: lowered.head.logits,
                 activation: lowered.head.activation.name(),
+                score_output: lowered.head.output,
+                score_kind: kind,
+                score: lowered.head.logits,
                 classes: lowered.head.classes,
                 method: lowered.method,
                 versus: options.versus.is_some(),
@@ -122,8 +148,8 @@ impl Explainer {
             explainer.set_versus(&explainer.info.versus(text)?)?;
         }
         if options.self_check {
-            let request = Request { method: explainer.info.method, versus: false, ..options.request() };
-            explainer.info.self_check = Some(check::run(&mut explainer, &facts, &request)?);
+            let request = Request { method: explainer.info.method, versus: false, ..request };
+            explainer.info.self_check = Some(check::run(&mut explainer, facts, &request)?);
         }
         Ok(explainer)
     }
@@ -249,7 +275,7 @@ impl Explainer {
             .map(|(((&class, &score), map), &peak)| {
                 let label = labels::name(&self.info.labels, class as usize);
                 let blank = map.iter().all(|&value| value <= 0.0);
-                let reason = blank.then(|| blank::reason(&self.info, &label, peak));
+                let reason = blank.then(|| blank::reason(&self.info, &label, score, peak));
                 ClassMap { class: class as usize, label, score, map: map.to_owned(), reason }
             })
             .collect();
@@ -305,6 +331,20 @@ impl Explainer {
         inputs.extend(versus.iter().map(|v| (self.names.versus.as_str(), Input::I64(v.view().into_dyn()))));
         floats(&mut self.engine, &inputs, &self.original_names)
     }
+}
+
+/// What opening a model has found, as far as it came.
+#[derive(Debug, Default)]
+struct Found {
+    model: Option<Model>,
+    /// What the file says that it is given, before sizes are pinned.
+    declared: Vec<ValueInfo>,
+    /// The picture's tensor and its shape.
+    input: Option<(String, Vec<usize>)>,
+    spec: Option<Spec>,
+    /// How many class names there are.
+    class_names: usize,
+    facts: Option<Facts>,
 }
 
 /// A process runs on one library: the user is told where the one asked for came too late.

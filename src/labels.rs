@@ -14,12 +14,12 @@ pub use parse::from_file;
 const KEYS: [&str; 7] = ["gradcam.labels", "id2label", "names", "labels", "classes", "class_names", "label_names"];
 
 /// Class names and what the user should know of them, a sentence each: the file the user named, else the model's
-/// metadata, else a file beside the model. No names at all is no error: the list is then empty.
+/// metadata, else a file beside the model. No names at all is no error: the list is then empty. [`fit`] makes them as many as
+/// there are classes.
 pub fn resolve(
     file: Option<&Path>,
     metadata: &BTreeMap<String, String>,
     model: Option<&Path>,
-    classes: usize,
 ) -> Result<(Vec<String>, Vec<String>)> {
     let mut warnings = Vec::new();
     let found = match file {
@@ -37,12 +37,7 @@ pub fn resolve(
             },
         },
     };
-    if found.is_empty() {
-        return Ok((Vec::new(), warnings));
-    }
-    let (labels, warning) = fit(found, classes);
-    warnings.extend(warning);
-    Ok((labels, warnings))
+    Ok((found, warnings))
 }
 
 /// Names from a model's metadata: `gradcam.labels` (one a line), Hugging Face's `id2label`, Ultralytics' `names`, ...
@@ -68,10 +63,21 @@ fn nameless(class: usize) -> String {
     format!("class {class}")
 }
 
-/// Exactly `classes` names: what is missing reads "class 17". The second value is a sentence for the log where the
-/// numbers differ. Names move by one only where "background" or ImageNet's first class settles it, and are said to.
+/// Names for a model of one score for two classes: a name alone is that of the score, so of class 1.
+pub fn fit_binary(labels: Vec<String>) -> (Vec<String>, Option<String>) {
+    let [name] = &labels[..] else { return fit(labels, 2) };
+    let warning = format!("there is one class name, {name:?}, for the two classes of one score: it is class 1's");
+    (vec![format!("not {name}"), name.clone()], Some(warning))
+}
+
+/// Exactly `classes` names, or none where there are none: what is missing reads "class 17". The second value is a sentence for the
+/// log where the numbers differ. Names move by one only where "background" or ImageNet's first class settles it, and are said to;
+/// where one more or less is not explained by that, no name is shown, for every one of them might be off by one.
 pub fn fit(mut labels: Vec<String>, classes: usize) -> (Vec<String>, Option<String>) {
     let given = labels.len();
+    if given == 0 {
+        return (labels, None);
+    }
     let first = labels.first().map(|name| name.to_lowercase()).unwrap_or_default();
     let warning = if given == classes {
         None
@@ -81,16 +87,17 @@ pub fn fit(mut labels: Vec<String>, classes: usize) -> (Vec<String>, Option<Stri
             "there are {given} class names, the first of them \"background\", for a model of {classes} classes: \
              \"background\" was left out and every other name moved down by one"
         ))
-    } else if given + 1 == classes && given == 1000 && first.starts_with("tench") {
+    } else if given + 1 == classes && given == 1000 && (first.starts_with("tench") || first.starts_with("n01440764")) {
         labels.insert(0, "background".into());
         Some(format!(
             "there are {given} class names (ImageNet's) for a model of {classes} classes: class 0 was taken for \
              \"background\" and every name moved up by one"
         ))
     } else if given.abs_diff(classes) == 1 {
+        labels.clear();
         Some(format!(
-            "there are {given} class names for a model of {classes} classes: if one of the two counts a \"background\" \
-             class first, every name shown is off by one; give a labels-file of {classes} names"
+            "there are {given} class names for a model of {classes} classes: if one of the two counts a \"background\" class \
+             first, every name is off by one, so none is shown; give a labels-file of {classes} names"
         ))
     } else if given < classes {
         Some(format!(

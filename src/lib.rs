@@ -36,8 +36,8 @@ pub mod prep;
 pub mod render;
 pub mod worker;
 
-pub use cam::{Method, Target};
+pub use cam::{Method, ScoreKind, Target};
 #[cfg(feature = "plugin")]
 pub use element::plugin_register_static;
 pub use error::{Error, Result};
-pub use explain::{ClassMap, Explainer, Explanation, ModelInfo, Options};
+pub use explain::{ClassMap, Explainer, Explanation, Inspection, ModelInfo, Options};

@@ -108,11 +108,49 @@ fn inspect_tells_what_was_resolved() {
     assert_eq!(seen["score"]["classes"], 3);
     assert_eq!(seen["labels"][2], "blue");
     assert_eq!(seen["operators"]["without-rule"], serde_json::json!({}));
-    assert!(seen["self-check"].is_string(), "{seen}");
+    let check = &seen["self-check"];
+    assert_eq!(check["output-change"], 0.0);
+    assert!(check["gradient-error"].as_f64().is_some_and(|e| e < 0.01) && check["took-ms"].is_number(), "{check}");
+    // the layer has 256 cells: CAM's map is 256 times Grad-CAM's
+    let equal = &seen["cam-equality"];
+    assert!(equal["cosine"].as_f64().is_some_and(|c| c > 0.999_999), "{equal}");
+    assert!(equal["ratio"].as_f64().is_some_and(|r| (r - 256.0).abs() < 0.1), "{equal}");
+    assert_eq!((&seen["tensorrt"]["taken"], &seen["verdicts"][0]["verdict"]), (&true.into(), &"ready".into()));
     let text = desk.says(&["inspect", "colours.onnx", "--no-self-check"]);
-    for word in ["\"seen\" [1, 3, 16, 16]", "3 classes", "GlobalAveragePool", "not made"] {
+    for word in
+        ["\"seen\" [1, 3, 16, 16]", "3 classes", "GlobalAveragePool", "not made", "works, but nothing was checked"]
+    {
         assert!(text.contains(word), "{word} is not in\n{text}");
     }
+}
+
+/// What was found is printed, and why it is not enough; the status is that of a failure.
+#[test]
+fn inspect_goes_as_far_as_it_can_with_a_model_that_cannot_be_explained() {
+    let desk = Desk::new();
+    let mut model = colours();
+    model.add_node("Hardmax", "strange", &["logits"], &["hard"], &[]);
+    model.keep_outputs(&["hard"]);
+    std::fs::write(desk.path("hard.onnx"), model.to_bytes().expect("a small model")).expect("a file");
+    let inspect = ["inspect", "hard.onnx", "--method", "gradcam"];
+    let output = desk.gradcam(&inspect);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    for word in [
+        "\"picture\" [1, 3, 16, 16]",
+        "NO GRADIENT RULE: [\"strange\"]",
+        "verdict        cannot be explained: ",
+        "seen",
+    ] {
+        assert!(text.contains(word), "{word} is not in\n{text}");
+    }
+    assert!(desk.refuses(&inspect).contains("Hardmax"));
+    let output = desk.gradcam(&[&inspect[..], &["--json"]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let seen = json(&String::from_utf8_lossy(&output.stdout));
+    assert_eq!(seen["verdicts"][0]["verdict"], "cannot be explained");
+    assert_eq!(seen["operators"]["missing"][0], serde_json::json!({ "operator": "Hardmax", "node": "strange" }));
+    assert_eq!((&seen["layer"], &seen["other-layers"][0]), (&Value::Null, &"seen".into()));
+    assert!(seen["error"].as_str().is_some_and(|error| error.contains("Hardmax")), "{seen}");
 }
 
 #[test]
@@ -256,7 +294,7 @@ fn wrong_usage_ends_with_2_and_help_with_0() {
     }
     let help = desk.says(&["explain", "--help"]);
     let options = "method target-layer target-class score-output preprocess mean std color-format resize-mode input-size \
-        labels-file runtime-library threads alpha colormap draw-labels no-draw-labels no-self-check";
+        labels-file runtime-library threads time-limit alpha colormap draw-labels no-draw-labels no-self-check";
     for option in options.split_whitespace() {
         assert!(help.contains(&format!("--{option}")), "--{option} is missing from the help");
     }

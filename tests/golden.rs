@@ -56,7 +56,7 @@ fn maps_equal_float64_autograd() {
         }
         println!(
             "{layer} ({grid}x{grid}): cosine >= {worst:.8}, largest difference {largest:.1e} of the maximum; {}",
-            explainer.info().self_check.as_deref().unwrap_or("")
+            explainer.info().self_check.as_ref().map(ToString::to_string).unwrap_or_default()
         );
         if grid == 7 {
             assert!(worst >= 0.99999 && largest <= 1e-3, "{layer}: cosine {worst}, difference {largest}");

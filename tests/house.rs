@@ -125,7 +125,7 @@ fn root_name(name: &str) -> String {
     match name {
         "Error" | "Result" => "error",
         "Method" | "Target" => "cam",
-        "ClassMap" | "Explainer" | "Explanation" | "ModelInfo" | "Options" => "explain",
+        "ClassMap" | "Explainer" | "Explanation" | "Inspection" | "ModelInfo" | "Options" => "explain",
         other => other,
     }
     .to_string()

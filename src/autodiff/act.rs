@@ -51,13 +51,12 @@ pub(super) fn hard_sigmoid<'g>(b: &Back<'g>) -> Grads<'g> {
     Ok(vec![Some(b.g() * (b.y(0).inside(0.0, 1.0) * b.node.float("alpha", 0.2)))])
 }
 
-/// HardSwish, x * HardSigmoid(x): with h = HardSigmoid(x), 2 h - 1/2 between the kinks, 0 before and 1 behind. What is
-/// subtracted, (ceil(h) + floor(h)) / 2, is 0, 1/2 and 1 there.
+/// HardSwish, x * HardSigmoid(x): with h = HardSigmoid(x), 2 h - 1/2 between the kinks, 0 before and 1 behind.
 pub(super) fn hard_swish<'g>(b: &Back<'g>) -> Grads<'g> {
     let x = b.x(0);
     let attrs = [("alpha", Attr::Float(1.0 / 6.0)), ("beta", Attr::Float(0.5))];
     let h = b.emit().node("HardSigmoid", &[x], &attrs, &x.shape());
-    Ok(vec![Some(b.g() * (h * 2.0 - (h.unary("Ceil") + h.unary("Floor")) * 0.5))])
+    Ok(vec![Some(b.g() * (h * 2.0 - (x.above(-3.0) + x.above(3.0)) * 0.5))])
 }
 
 /// Clip: attributes before opset 11, inputs since. Nothing passes at the bounds themselves, as in torch's hardtanh.

@@ -14,6 +14,7 @@ pub struct Back<'g> {
     emit: &'g Emit<'g>,
     gs: Vec<Option<Val<'g>>>,
     active: Vec<bool>,
+    makers: Vec<Option<Node<'g>>>,
 }
 
 impl<'g> Back<'g> {
@@ -22,9 +23,11 @@ impl<'g> Back<'g> {
         node: Node<'g>,
         gs: Vec<Option<Val<'g>>>,
         active: &HashSet<&str>,
+        maker: impl Fn(&'g str) -> Option<Node<'g>>,
     ) -> Back<'g> {
         let active = node.inputs().iter().map(|x| active.contains(x.as_str())).collect();
-        Back { node, emit, gs, active }
+        let makers = node.inputs().iter().map(|x| maker(x)).collect();
+        Back { node, emit, gs, active, makers }
     }
 
     /// One gradient for each input, as the table's rule gives them.
@@ -56,6 +59,11 @@ impl<'g> Back<'g> {
     /// Whether the gradient of input `i` is wanted.
     pub fn needs(&self, i: usize) -> bool {
         self.active.get(i).copied().unwrap_or(false)
+    }
+
+    /// The node that makes input `i`, where its gradient is not asked for by itself: a rule may then do both in one.
+    pub fn maker(&self, i: usize) -> Option<Node<'g>> {
+        self.makers.get(i).copied().flatten()
     }
 
     /// Forward value of input `i`; of a constant our own copy: OpenVINO computes garbage where one weight serves forward and

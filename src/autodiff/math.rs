@@ -24,7 +24,18 @@ pub(super) fn sub<'g>(b: &Back<'g>) -> Grads<'g> {
     each(b, |i| if i == 0 { b.g() } else { -b.g() })
 }
 
+/// Of x * Sigmoid(x), as exporters write SiLU, the gradient of both ways at once.
 pub(super) fn mul<'g>(b: &Back<'g>) -> Grads<'g> {
+    let gates = |i: &usize| {
+        let gate = b.maker(*i).filter(|gate| gate.op() == "Sigmoid" && b.needs(1 - i));
+        gate.is_some_and(|gate| gate.input(0) == b.node.input(1 - i))
+    };
+    if let Some(i) = (0..2).find(gates) {
+        let (s, y) = (b.x(i), b.y(0));
+        let mut grads = vec![None; 2];
+        grads[1 - i] = Some(b.g() * (s + y * (1.0 - s)));
+        return Ok(grads);
+    }
     each(b, |i| b.g() * b.x(usize::from(i == 0)))
 }
 

@@ -113,11 +113,15 @@ pub fn gradients<'g>(
     for &i in path.iter().rev() {
         let node = graph.order[i];
         let mut gs: Vec<Option<Val<'g>>> = node.outputs().iter().map(|y| grads.get(y.as_str()).copied()).collect();
+        if gs.iter().all(Option::is_none) {
+            continue; // a rule further on did this one too
+        }
         emit.set_scope(&format!("gradcam/{}/{}", node.name(), if gates.is_some() { "guided" } else { "grad" }));
         if let Some(gates) = &mut gates {
             gs = gs.into_iter().map(|g| g.map(|g| gates.pass(&node, g))).collect();
         }
-        let back = Back::new(emit, node, gs, &active);
+        let maker = |x: &'g str| graph.maker_node(x).filter(|_| !to.contains(&x));
+        let back = Back::new(emit, node, gs, &active, maker);
         for (input, grad) in node.inputs().iter().zip(back.apply()?) {
             let Some(grad) = grad.filter(|_| active.contains(input.as_str())) else { continue };
             // the same tensor may be read twice, by one node or by several

@@ -1,6 +1,8 @@
 //! Windows that move by more than one sample, undone phase by phase: samples `r`, `r + stride`, .. are reached through the same
 //! places of a window, so that each phase is a convolution of stride 1. Faster than ConvTranspose on CPUs.
 
+use std::ops::Range;
+
 use super::window::{Axis, pads, places};
 use crate::onnx::{Attr, Tensor, Val};
 
@@ -50,12 +52,27 @@ pub(super) fn shifted(v: Val<'_>, axis: usize, start: isize, length: usize) -> V
 /// The samples of all phases along one axis, in their order.
 pub(super) fn interleaved<'g>(phases: &[Val<'g>], axis: usize, a: &Axis) -> Val<'g> {
     let shape = phases[0].shape();
+    if let ([only], true) = (phases, a.stride > 1 && axis + 1 == shape.len()) {
+        return placed(*only, a.wide, |i| i * a.stride..i * a.stride + 1);
+    }
     let apart = [&shape[..=axis], &[1], &shape[axis + 1..]].concat();
     let apart: Vec<Val> = phases.iter().map(|p| p.reshape(&apart)).collect();
     let all = shifted(Val::concat(&apart, axis + 1), axis + 1, 0, a.stride);
     let mut together = shape;
     together[axis] *= a.stride;
     shifted(all.reshape(&together), axis, 0, a.wide)
+}
+
+/// Each element of the last axis at some of `length` places, zeros at the others: as a product with a matrix of ones and zeros, since
+/// moving single elements costs more on CPUs.
+pub(super) fn placed(v: Val<'_>, length: usize, places: impl Fn(usize) -> Range<usize>) -> Val<'_> {
+    let have = v.shape().last().copied().unwrap_or(1);
+    let mut ones = vec![0.0; have * length];
+    for (i, row) in ones.chunks_exact_mut(length).enumerate() {
+        let places = places(i);
+        row[places.start.min(length)..places.end.min(length)].fill(1.0);
+    }
+    v.matmul(v.emit().floats(&[have, length], ones))
 }
 
 /// As [`super::window::spread`]; `None` where a phase that no window reaches stands between others.

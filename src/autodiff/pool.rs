@@ -1,7 +1,7 @@
 //! Poolings. The first maximum of a window takes all of its gradient, as in torch.
 
 use super::back::Back;
-use super::phase::{Phase, interleaved, shifted};
+use super::phase::{Phase, interleaved, placed, shifted};
 use super::window::{self, Axis, column, pads, spread};
 use crate::error::Result;
 use crate::onnx::{Attr, Data, Tensor, Val};
@@ -122,10 +122,12 @@ pub(super) fn average_pool<'g>(b: &Back<'g>) -> Result<Vec<Option<Val<'g>>>> {
             return Ok(vec![Some(g)]); // one value a channel, whatever the window
         }
         let g = g.expand(&[&g.shape()[..2], &b.y_shape(0)[2..]].concat());
-        let shape = |spatial: Vec<usize>| [g.shape()[..2].to_vec(), spatial].concat();
-        let apart = g.reshape(&shape(axes.iter().flat_map(|a| [a.narrow, 1]).collect()));
-        let repeated = apart.expand(&shape(axes.iter().flat_map(|a| [a.narrow, a.kernel]).collect()));
-        return Ok(vec![Some(repeated.reshape(&shape(x[2..].to_vec())))]);
+        let (last, rows) = axes.split_last().expect("a pool has an axis");
+        let side = |rows: Vec<usize>| [&g.shape()[..2], rows.as_slice(), &[last.narrow]].concat();
+        let apart = g.reshape(&side(rows.iter().flat_map(|a| [a.narrow, 1]).collect()));
+        let repeated = apart.expand(&side(rows.iter().flat_map(|a| [a.narrow, a.kernel]).collect()));
+        let tall = repeated.reshape(&side(rows.iter().map(|a| a.wide).collect()));
+        return Ok(vec![Some(placed(tall, last.wide, |i| i * last.kernel..(i + 1) * last.kernel))]);
     }
     let counts = counts(&axes, b.node.int("count_include_pad", 0) == 1);
     let even = counts.iter().all(|&c| c == counts[0]);

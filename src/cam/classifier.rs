@@ -1,6 +1,6 @@
 //! The linear layer behind global average pooling, read off the file and not by any gradient: what CAM takes its weights from.
 
-use super::head::Head;
+use super::head::{Head, ScoreKind};
 use super::layer::Layer;
 use crate::error::{Error, Result};
 use crate::onnx::{Emit, Graph, Node, Val};
@@ -28,11 +28,14 @@ pub(super) fn row<'g>(
             layer.tensor
         ),
     };
+    if !matches!(head.kind(), ScoreKind::Classes | ScoreKind::Binary) {
+        return Err(refuse(format!("a score of many places ({})", head.kind().name())));
+    }
     let (node, name) = linear(emit, graph, head).map_err(|found| refuse(describe(found)))?;
     let matrix = emit.weight(name).ok_or_else(|| refuse("a product of two computed tensors".into()))?;
     let rows_are_classes = node.op() == "Conv" || (node.op() == "Gemm" && node.int("transB", 0) == 1);
-    let channels = layer.shape[1];
-    let wanted = if rows_are_classes { [head.classes, channels] } else { [channels, head.classes] };
+    let (channels, scores) = (layer.shape[1], head.shape.iter().product::<usize>() / head.pictures.max(1));
+    let wanted = if rows_are_classes { [scores, channels] } else { [channels, scores] };
     let shaped = matrix.shape.len() >= 2 && matrix.shape[..2] == wanted && matrix.shape[2..].iter().all(|&d| d == 1);
     if !shaped || node.float("alpha", 1.0) != 1.0 || node.int("transA", 0) != 0 {
         return Err(refuse(format!("a {} of weights {:?}", node.op(), matrix.shape)));
@@ -45,7 +48,7 @@ pub(super) fn row<'g>(
     }
     let matrix = emit.constant(&matrix);
     let rows = if rows_are_classes { matrix } else { matrix.transpose(&[1, 0]) };
-    Ok(rows.reshape(&[head.classes, channels]).at_class(class))
+    head.row(rows.reshape(&[scores, channels]), class).ok_or_else(|| refuse("another kind of score".into()))
 }
 
 /// The node that makes the logits, a bias added by a node of its own looked through, and its weight's name; else the node

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::attention::Attention;
 use super::grid::Grid;
-use super::head::Head;
+use super::head::{self, Head, ScoreKind};
 use super::trace::Trace;
 use crate::autodiff;
 use crate::error::{Error, Result};
@@ -32,6 +32,11 @@ pub fn usable(graph: &Graph, facts: &Facts, input: &str, head: &Head) -> Vec<Lay
         names.retain(|name| attention.reads_cells(graph, &trace, name));
     }
     names.extend(attention.and_then(|attention| attention.layer(graph, facts, &trace)));
+    // a pooled classifier may pool maps of classes; where classes have places of their own, those would explain themselves
+    if matches!(head.kind(), ScoreKind::Segmentation | ScoreKind::Detection) {
+        let scores = head::reduced(graph, facts, head);
+        names.retain(|name| !scores.contains(name));
+    }
     let mut seen = HashSet::new();
     names.reverse();
     names.retain(|name| seen.insert(*name));

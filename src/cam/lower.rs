@@ -1,6 +1,6 @@
 //! Model in, explained model out: the contract's input and outputs, the backward pass and the map.
 
-use super::head::{Activation, Head};
+use super::head::{Head, ScoreKind, View};
 use super::layer::{self, Layer};
 use super::method::{self, Method, Recipe};
 use super::{Target, classifier, fuse, guided, recipro};
@@ -17,6 +17,10 @@ pub struct Request<'a> {
     pub target_layer: Option<&'a str>,
     /// The output with the class scores; `None` = the only one.
     pub score_output: Option<&'a str>,
+    /// What they belong to.
+    pub score_kind: ScoreKind,
+    /// How many class names are known; of a detector they tell scores from what stands beside them.
+    pub class_names: Option<usize>,
     /// Explain each class against another: "why A and not B". Adds the input [`Names::versus`].
     pub versus: bool,
     /// Publish the gradient at the layer too, under [`Names::gradient`] (for checks); of a method that runs copies of the head, the
@@ -42,6 +46,8 @@ pub struct Names {
     pub peak: String,
     /// float32, the layer's shape; only with [`Request::with_gradient`].
     pub gradient: String,
+    /// float32, the logits' shape: the gradient of the score with respect to them; only with [`Request::with_gradient`].
+    pub seed: String,
 }
 
 /// An explained model and what was found on the way.
@@ -70,7 +76,7 @@ pub struct Lowered {
 /// Rewrites a model. `facts` are measured on it, `input` is the picture's input tensor.
 ///
 /// # Errors
-/// See [`Head::find`], [`Layer::find`], [`autodiff::gradient`]; `cam` refuses heads that are not pooled and linear, `recipro` heads
+/// [`Error::ModelUnusable`] and [`Error::Setting`] where no output, or no single one, can be explained; see [`Layer::find`], [`autodiff::gradient`]; `cam` refuses heads that are not pooled and linear, `recipro` heads
 /// that take one picture only.
 pub fn lower(model: &Model, facts: &Facts, input: &str, request: &Request) -> Result<Lowered> {
     if request.method != Method::Auto {
@@ -95,14 +101,29 @@ pub fn lower(model: &Model, facts: &Facts, input: &str, request: &Request) -> Re
 
 fn write(model: &Model, facts: &Facts, input: &str, request: &Request) -> Result<Lowered> {
     let graph = Graph::new(model)?;
-    let head = Head::find(model, &graph, facts, request.score_output)?;
-    let usable = layer::usable(&graph, facts, input, &head);
-    let layers = fuse::layers(&graph, facts, &head, request.target_layer, &usable)?;
+    let view = View { model, graph: &graph, facts, input, names: request.class_names };
+    let mut head = Head::find(&view, request.score_output, request.score_kind)?;
+    match head.join(model, &graph, facts)? {
+        Some((model, facts)) => write_on(&model, &Graph::new(&model)?, &facts, input, head, request),
+        None => write_on(model, &graph, facts, input, head, request),
+    }
+}
+
+fn write_on(
+    model: &Model,
+    graph: &Graph,
+    facts: &Facts,
+    input: &str,
+    head: Head,
+    request: &Request,
+) -> Result<Lowered> {
+    let usable = layer::usable(graph, facts, input, &head);
+    let layers = fuse::layers(graph, facts, &head, request.target_layer, &usable)?;
     let cells = |layer: &Layer| layer.grid.shape(&layer.shape)[2..].iter().product::<usize>();
     // the first of the largest
     let layer = layers.iter().rev().max_by_key(|layer| cells(layer)).expect("no list is empty").clone();
-    let path = autodiff::path(&graph, &layer.tensor, &head.logits);
-    let operators = autodiff::operators(&graph, &path, model.opset());
+    let path = autodiff::path(graph, &layer.tensor, &head.logits);
+    let operators = autodiff::operators(graph, &path, model.opset());
 
     let emit = Emit::new(model, facts);
     let names = Names {
@@ -113,32 +134,34 @@ fn write(model: &Model, facts: &Facts, input: &str, request: &Request) -> Result
         map: emit.fresh("gradcam_map"),
         peak: emit.fresh("gradcam_peak"),
         gradient: emit.fresh("gradcam_gradient"),
+        seed: emit.fresh("gradcam_seed"),
     };
-    let pictures = head.shape[0];
-    let logits = head.scores(&emit);
-    let class = choose(&emit, logits, &names.target);
-    let probability = probability(&emit, &head, logits, class);
+    let pictures = head.pictures;
+    let explained = head.write(&emit);
+    let class = choose(&emit, explained.ranks, &names.target);
+    let probability = at(&emit, explained.probabilities, class);
     let each = class.unstacked();
-    let other = request.versus.then(|| choose(&emit, logits, &names.versus).unstacked());
+    let other = request.versus.then(|| choose(&emit, explained.ranks, &names.versus).unstacked());
     let seed = || match other {
-        Some(other) => head.seed(&emit, each) - head.seed(&emit, other),
-        None => head.seed(&emit, each),
+        Some(other) => explained.seed(each) - explained.seed(other),
+        None => explained.seed(each),
     };
     let tensors: Vec<&str> = layers.iter().map(|layer| layer.tensor.as_str()).collect();
     let activations = |layer: &Layer| layer.grid.pictures(emit.tensor(&layer.tensor));
     let recipe = request.method.recipe();
     let signed: Vec<Val> = match recipe {
         Recipe::Gradient(map) | Recipe::Guided(map) => {
-            let gs = autodiff::gradients(&emit, &graph, &head.logits, seed(), &tensors, Flow::Plain)?;
+            let gs = autodiff::gradients(&emit, graph, &head.logits, seed(), &tensors, Flow::Plain)?;
             if let (true, Some(i)) = (request.with_gradient, tensors.iter().position(|t| *t == layer.tensor)) {
                 emit.publish(gs[i].expand(&layer.shape).single(), &names.gradient);
+                emit.publish(seed().single(), &names.seed);
             }
             layers.iter().zip(gs).map(|(layer, g)| map(activations(layer), layer.grid.pictures(g))).collect()
         }
         Recipe::Activations(map) => layers.iter().map(|layer| map(activations(layer))).collect(),
         Recipe::Classifier => {
             let map = |layer| {
-                let row = |class| classifier::row(&emit, &graph, &head, layer, class);
+                let row = |class| classifier::row(&emit, graph, &head, layer, class);
                 let rows = row(each)?;
                 let rows = if let Some(other) = other { rows - row(other)? } else { rows };
                 Ok(method::weighted(activations(layer), rows))
@@ -146,7 +169,7 @@ fn write(model: &Model, facts: &Facts, input: &str, request: &Request) -> Result
             layers.iter().map(map).collect::<Result<_>>()?
         }
         Recipe::Masked => {
-            let seen = |layer| recipro::recipro(&emit, &graph, &head, layer, each, other);
+            let seen = |layer| recipro::recipro(&emit, graph, &head, layer, seed());
             let seen = layers.iter().map(seen).collect::<Result<Vec<_>>>()?;
             if request.with_gradient {
                 emit.publish(seen[0].whole, &names.gradient);
@@ -160,7 +183,7 @@ fn write(model: &Model, facts: &Facts, input: &str, request: &Request) -> Result
     let [_, _, h, w] = layer.grid.shape(&layer.shape);
     let mut map = fuse::fuse(&maps, (h, w)).expect("there is a layer");
     if let Recipe::Guided(_) = recipe {
-        let saliency = guided::saliency(&emit, &graph, &head.logits, seed(), input)?;
+        let saliency = guided::saliency(&emit, graph, &head.logits, seed(), input)?;
         let size = saliency.shape();
         map = fuse::resize(map, (size[2], size[3])) * saliency;
     }
@@ -169,6 +192,7 @@ fn write(model: &Model, facts: &Facts, input: &str, request: &Request) -> Result
     emit.publish(probability, &names.score);
     emit.publish(map.stacked(each), &names.map);
     emit.publish(peak.stacked(each), &names.peak);
+    drop(explained);
     let patch = emit.finish()?;
 
     let mut explained = model.clone();
@@ -191,6 +215,7 @@ fn write(model: &Model, facts: &Facts, input: &str, request: &Request) -> Result
         ("gradcam.layer", &tensors.join(",")),
         ("gradcam.logits", &head.logits),
         ("gradcam.activation", head.activation.name()),
+        ("gradcam.score-kind", head.kind().name()),
         ("gradcam.input", input),
         ("gradcam.name.target", &names.target),
         ("gradcam.name.class", &names.class),
@@ -203,45 +228,37 @@ fn write(model: &Model, facts: &Facts, input: &str, request: &Request) -> Result
     if request.versus {
         explained.set_metadata("gradcam.name.versus", &names.versus);
     }
-    let (method, warnings) = (request.method, Vec::new());
+    let (method, warnings) = (request.method, head.warnings.clone());
     Ok(Lowered { model: explained, names, head, method, layer, layers, usable, operators, warnings })
 }
 
 /// [N, K]: the target itself, or the class of that rank where it is negative.
-fn choose<'g>(emit: &'g Emit<'g>, logits: Val<'g>, target: &str) -> Val<'g> {
-    let shape = logits.shape();
-    let ranks = shape[1].min(Target::MAX_RANKS);
+fn choose<'g>(emit: &'g Emit<'g>, ranks: Val<'g>, target: &str) -> Val<'g> {
+    let shape = ranks.shape();
+    let few = shape[1].min(Target::MAX_RANKS);
     let target = emit.named(target, &[1]);
     let zero = emit.ints(&[0]);
     let ranked = emit.node("Less", &[target, zero], &[], &[1]);
     let rank = emit.node("Where", &[ranked, emit.ints(&[-1]) - target, zero], &[], &[1]);
     let axis = ("axis", Attr::Int(1));
-    let top = [shape[0], ranks];
+    let top = [shape[0], few];
     let outputs: [&[usize]; 2] = [&top; 2];
     let best = if emit.model().opset() >= 10 {
-        emit.node_out("TopK", &[logits, emit.ints(&[ranks as i64])], std::slice::from_ref(&axis), &outputs)[1]
+        emit.node_out("TopK", &[ranks, emit.ints(&[few as i64])], std::slice::from_ref(&axis), &outputs)[1]
     } else {
-        emit.node_out("TopK", &[logits], &[axis.clone(), ("k", Attr::Int(ranks as i64))], &outputs)[1]
+        emit.node_out("TopK", &[ranks], &[axis.clone(), ("k", Attr::Int(few as i64))], &outputs)[1]
     };
     let best = emit.node("Gather", &[best, rank], &[axis], &[shape[0], 1]);
     emit.node("Where", &[ranked, best, target], &[], &[shape[0], 1])
 }
 
-/// [N, K]: the probability of each class that is explained.
-fn probability<'g>(emit: &'g Emit<'g>, head: &Head, logits: Val<'g>, class: Val<'g>) -> Val<'g> {
+/// [N, K] of a table [N, C]: the value of each class that is explained.
+fn at<'g>(emit: &'g Emit<'g>, table: Val<'g>, class: Val<'g>) -> Val<'g> {
     let axis = [("axis", Attr::Int(1))];
-    let pictures = head.shape[0];
-    let own = head.probabilities.as_ref().map(|name| emit.tensor(name).reshape(&logits.shape()));
-    let pick = |from: Val<'g>| {
-        if pictures == 1 {
-            let flat = emit.node("Reshape", &[class, emit.ints(&[-1])], &[], &[1]);
-            return emit.node("Gather", &[from, flat], &axis, &[1, 1]);
-        }
-        emit.node("GatherElements", &[from, class], &axis, &[pictures, 1])
-    };
-    match (own, head.activation) {
-        (Some(own), _) => pick(own),
-        (None, Activation::Sigmoid) => pick(logits).unary("Sigmoid"),
-        (None, Activation::Softmax) => pick(emit.node("Softmax", &[logits], &axis, &logits.shape())),
+    let pictures = table.shape()[0];
+    if pictures == 1 {
+        let flat = emit.node("Reshape", &[class, emit.ints(&[-1])], &[], &[1]);
+        return emit.node("Gather", &[table, flat], &axis, &[1, 1]);
     }
+    emit.node("GatherElements", &[table, class], &axis, &[pictures, 1])
 }

@@ -12,13 +12,15 @@ mod layer;
 mod lower;
 mod method;
 mod recipro;
+mod survey;
 mod trace;
 
 pub use grid::Grid;
-pub use head::{Activation, Head};
-pub use layer::{Layer, usable};
+pub use head::{Activation, Head, ScoreKind};
+pub use layer::Layer;
 pub use lower::{Lowered, Names, Request, lower};
 pub use method::Method;
+pub use survey::{Survey, survey};
 
 /// A class to explain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,7 +21,7 @@ pub(super) struct Seen<'g> {
 /// them are (after Byun and Lee 2022, "Recipro-CAM", section 3, whose map is the score itself, scaled between its extremes).
 /// What belongs to no place (class tokens) stays. Behind global average pooling and a linear layer this is Grad-CAM.
 ///
-/// `class` is [1, 1] for each class to explain; with `versus` its score is less that of the class held against it.
+/// `seed` is the gradient of the score with respect to the logits, for each class to explain; it weighs the logits of every copy.
 ///
 /// # Errors
 /// [`Error::ModelUnusable`] where the head takes one picture only, or the copies are too large.
@@ -30,8 +30,7 @@ pub(super) fn recipro<'g>(
     graph: &Graph<'g>,
     head: &Head,
     layer: &Layer,
-    class: Val<'g>,
-    versus: Option<Val<'g>>,
+    seed: Val<'g>,
 ) -> Result<Seen<'g>> {
     let refuse = |why: String| Error::ModelUnusable {
         why: format!("method=recipro at target-layer {:?}: {why}; use another method or layer", layer.tensor),
@@ -40,13 +39,16 @@ pub(super) fn recipro<'g>(
     if n != 1 || layer.shape.first() != Some(&1) {
         return Err(refuse(format!("its shape {:?} has no axis 0 for copies", layer.shape)));
     }
-    if head.shape[0] != 1 || head.shape.iter().product::<usize>() != head.classes {
-        return Err(refuse(format!("its score of shape {:?} is not one a class", head.shape)));
+    if head.shape.first() != Some(&1) {
+        return Err(refuse(format!("its scores of shape {:?} have no axis 0 for copies", head.shape)));
     }
     // nothing, each cell, everything
     let copies = h * w + 2;
-    if layer.shape.iter().product::<usize>().saturating_mul(copies) > LARGEST {
-        return Err(refuse(format!("{copies} copies of {:?} are too much to run at once", layer.shape)));
+    let scores = head.shape.iter().product::<usize>();
+    for (size, shape) in [(layer.shape.iter().product::<usize>(), &layer.shape), (scores, &head.shape)] {
+        if size.saturating_mul(copies) > LARGEST {
+            return Err(refuse(format!("{copies} copies of {shape:?} are too much to run at once")));
+        }
     }
     let (mask, cells) = layer.grid.cells(&layer.shape);
     let shape = [&[copies], &mask[1..]].concat();
@@ -59,10 +61,8 @@ pub(super) fn recipro<'g>(
     let logits = batch::copies(emit, graph, &layer.tensor, masked, &head.logits).map_err(refuse)?;
     let made = emit.facts().get(&head.logits).map_or(DType::F32, |fact| fact.dtype);
     let logits = if made == DType::F32 { logits } else { logits.cast(DType::F32.0) };
-    let logits = logits.reshape(&[copies, head.classes]);
-    let scores = logits.transpose(&[1, 0]);
-    let each = scores.at_class(class);
-    let each = versus.map_or(each, |other| each - scores.at_class(other));
+    let logits = logits.reshape(&[copies, scores]);
+    let each = seed.reshape(&[1, scores]).matmul(logits.transpose(&[1, 0]));
     let nothing = each.slice(&[(1, 0, 1, 1)]);
     let map = (each.slice(&[(1, 1, copies - 1, 1)]) - nothing).reshape(&[1, 1, h, w]);
     Ok(Seen { map, whole: logits.slice(&[(0, copies - 1, copies, 1)]) })

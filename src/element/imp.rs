@@ -248,7 +248,7 @@ impl GradCam {
             info.layer_shape
         );
         if let Some(check) = &info.self_check {
-            gst::info!(CAT, imp = self, "self-check: {check}");
+            gst::info!(CAT, imp = self, "self-check took {} ms: {check}", check.took.as_millis());
         }
         Ok(explainer)
     }

@@ -25,7 +25,7 @@ fn code(error: &Error) -> Code {
         | Error::Session { .. }
         | Error::SelfCheck { .. } => Code::Resource(ResourceError::Settings),
         Error::Runtime { .. } => Code::Library(LibraryError::Init),
-        Error::Inference { .. } | Error::Interrupted => Code::Stream(StreamError::Failed),
+        Error::Inference { .. } | Error::Interrupted | Error::TimeLimit { .. } => Code::Stream(StreamError::Failed),
         Error::Frame { .. } => Code::Stream(StreamError::Format),
     }
 }

@@ -85,6 +85,16 @@ enumeration! {
 }
 
 enumeration! {
+    /// Values of the property `score-kind`.
+    ScoreKind = "GstGradCamScoreKind", cam::ScoreKind:
+    #[default] Auto, "auto", "What the model's graph shows" => cam::ScoreKind::Auto;
+    Classes, "classes", "One score a class" => cam::ScoreKind::Classes;
+    Binary, "binary", "One score for two classes" => cam::ScoreKind::Binary;
+    Segmentation, "segmentation", "A score for each class in each place" => cam::ScoreKind::Segmentation;
+    Detection, "detection", "Boxes with scores, as YOLO gives them" => cam::ScoreKind::Detection;
+}
+
+enumeration! {
     /// Values of the property `preprocess`.
     Preprocess = "GstGradCamPreprocess", prep::Preprocess:
     #[default] Auto, "auto", "The model's metadata, else MODEL.modelinfo, else as ImageNet" => prep::Preprocess::Auto;

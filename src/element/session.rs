@@ -1,5 +1,6 @@
 //! An open model at work: what the element does to one frame, and what it keeps from frame to frame.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::frame::Video;
@@ -123,23 +124,23 @@ impl Session {
     }
 }
 
-/// Says why nothing is painted: when the reason is another than the last, and once a second at most.
+/// Says why nothing is painted: each reason once, and once a second at most.
 #[derive(Debug, Default)]
 struct Blank {
-    told: Option<(String, Instant)>,
+    told: HashSet<String>,
+    last: Option<Instant>,
 }
 
 impl Blank {
     fn tell(&mut self, reasons: &[&str], now: Instant) -> Option<String> {
-        let why = reasons.join("; ");
-        let old = self
-            .told
-            .as_ref()
-            .is_some_and(|(last, at)| *last == why || now.duration_since(*at) < Duration::from_secs(1));
-        if reasons.is_empty() || old {
+        let new: Vec<&str> = reasons.iter().copied().filter(|reason| !self.told.contains(*reason)).collect();
+        let soon = self.last.is_some_and(|last| now.duration_since(last) < Duration::from_secs(1));
+        if new.is_empty() || soon {
             return None;
         }
-        self.told = Some((why.clone(), now));
+        self.last = Some(now);
+        self.told.extend(new.iter().map(|reason| reason.to_string()));
+        let why = new.join("; ");
         Some(format!(
             "nothing is painted on a frame, whose map is zero everywhere: {why}; frames go on, and this is said once"
         ))
@@ -175,11 +176,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_map_is_told_of_when_its_reason_changes() {
+    fn each_reason_of_an_empty_map_is_told_once() {
         let (mut blank, start) = (Blank::default(), Instant::now());
         let mut tell = |reasons: &[&str], ms| blank.tell(reasons, start + Duration::from_millis(ms)).is_some();
         assert!(!tell(&[], 0) && tell(&["a"], 1) && !tell(&["a"], 5_000) && !tell(&[], 5_001));
-        assert!(tell(&["b"], 6_000) && !tell(&["a"], 6_100) && tell(&["a", "b"], 7_100));
+        assert!(tell(&["b"], 6_000) && !tell(&["c"], 6_100) && tell(&["c"], 7_000));
+        assert!(
+            !tell(&["a"], 9_000) && !tell(&["b"], 19_000) && !tell(&["a", "b"], 29_000) && tell(&["a", "d"], 39_000)
+        );
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
 
 use super::imp::State;
-use super::{ColorFormat, Colormap, Method, Preprocess, ResizeMode};
+use super::{ColorFormat, Colormap, Method, Preprocess, ResizeMode, ScoreKind};
 use crate::engine::data_folder;
 use crate::error::{Error, Result};
 use crate::explain::Options;
@@ -36,6 +37,8 @@ pub struct GradCam {
         blurb = "Why the target class and not this one: index, label or rank, or one for each target class (unset = the target class by itself; set before the start, it may change while playing)")]
     #[property(name = "score-output", get, set, type = Option<String>, member = score_output, mutable_ready, nick = "Score output",
         blurb = "Output of the model that holds the class scores (unset = found by itself)")]
+    #[property(name = "score-kind", get, set, type = ScoreKind, member = score_kind, mutable_ready, nick = "Score kind",
+        blurb = "What the scores belong to, where the model's graph does not show it", builder(ScoreKind::default()))]
     #[property(name = "preprocess", get, set, type = Preprocess, member = preprocess, mutable_ready, nick = "Preprocessing",
         blurb = "How pixels become the model's input", builder(Preprocess::default()))]
     #[property(name = "mean", get, set, type = Option<String>, member = mean, mutable_ready, nick = "Mean",
@@ -58,6 +61,8 @@ pub struct GradCam {
         blurb = "Path of ONNX Runtime's shared library (unset = ORT_DYLIB_PATH, else beside the plugin, the user's data directory, the system)")]
     #[property(name = "threads", get, set, type = u32, member = threads, minimum = 0, maximum = 1024, default = 0, mutable_ready, nick = "Threads",
         blurb = "Threads that compute one frame (0 = automatic)")]
+    #[property(name = "time-limit", get, set, type = f64, member = time_limit, minimum = 0.0, maximum = 86_400.0, default = 60.0, mutable_ready, nick = "Time limit",
+        blurb = "Seconds that one run of the model may take, at the start or on a frame, before it is stopped (0 = any)")]
     #[property(name = "self-check", get, set, type = bool, member = self_check, default = true, mutable_ready, nick = "Self-check",
         blurb = "When the model is opened, compare its outputs with the original's and the gradient with finite differences")]
     pub(super) settings: Mutex<Settings>,
@@ -80,6 +85,7 @@ pub(super) struct Settings {
     target_class: Option<String>,
     versus: Option<String>,
     score_output: Option<String>,
+    score_kind: ScoreKind,
     preprocess: Preprocess,
     mean: Option<String>,
     std: Option<String>,
@@ -91,6 +97,7 @@ pub(super) struct Settings {
     draw_labels: bool,
     runtime_library: Option<String>,
     threads: u32,
+    time_limit: f64,
     self_check: bool,
 }
 
@@ -105,6 +112,7 @@ impl Default for Settings {
             target_class: None,
             versus: None,
             score_output: None,
+            score_kind: ScoreKind::default(),
             preprocess: Preprocess::default(),
             mean: None,
             std: None,
@@ -116,6 +124,7 @@ impl Default for Settings {
             draw_labels: true,
             runtime_library: None,
             threads: 0,
+            time_limit: Options::TIME_LIMIT.as_secs_f64(),
             self_check: true,
         }
     }
@@ -148,6 +157,7 @@ impl Settings {
             target_layer: set(&self.target_layer).map(str::to_owned),
             versus: set(&self.versus).map(str::to_owned),
             score_output: set(&self.score_output).map(str::to_owned),
+            score_kind: self.score_kind.into(),
             prep: Overrides {
                 preprocess: self.preprocess.into(),
                 mean: set(&self.mean).map(|text| numbers("mean", text)).transpose()?,
@@ -160,6 +170,7 @@ impl Settings {
             labels_file: set(&self.labels_file).map(PathBuf::from),
             runtime_library: set(&self.runtime_library).map(PathBuf::from),
             threads: self.threads as usize,
+            time_limit: (self.time_limit > 0.0).then(|| Duration::from_secs_f64(self.time_limit)),
             self_check: self.self_check,
         })
     }

@@ -3,12 +3,14 @@
 mod find;
 mod runtime;
 mod value;
+mod watch;
 mod weight;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use ndarray::{ArrayD, ArrayViewD};
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
@@ -16,6 +18,7 @@ use ort::session::{RunOptions, Session};
 
 use crate::error::{Error, Result, panic_text};
 pub use find::data_folder;
+use watch::Watch;
 pub use weight::Weight;
 
 /// More threads than this is a slip of the hand; the runtime would try to start them.
@@ -30,6 +33,8 @@ pub struct Config {
     pub threads: usize,
     /// Leave the graph as it is (no optimisation), for probing.
     pub unoptimized: bool,
+    /// The longest that one run may take; a longer one ends with [`Error::TimeLimit`]. `None` = as long as it takes.
+    pub time_limit: Option<Duration>,
 }
 
 /// A tensor that goes in; its memory must be contiguous, it is not copied.
@@ -78,6 +83,7 @@ pub struct Engine {
     outputs: Vec<Info>,
     library: PathBuf,
     current: Interrupter,
+    _watch: Option<Watch>,
 }
 
 /// Stops the engine's current run from another thread; `Clone + Send + Sync`.
@@ -86,20 +92,35 @@ pub struct Interrupter(Arc<Mutex<Option<Run>>>);
 
 struct Run {
     options: Arc<RunOptions>,
-    interrupted: bool,
+    since: Instant,
+    stopped: Option<Stop>,
+}
+
+/// Why a run was ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Stop {
+    Asked,
+    Late(Duration),
 }
 
 impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Run").field("interrupted", &self.interrupted).finish_non_exhaustive()
+        f.debug_struct("Run").field("stopped", &self.stopped).finish_non_exhaustive()
     }
 }
 
 impl Interrupter {
     /// Ends the run in progress (its caller gets [`crate::Error::Interrupted`]); no effect when none runs.
     pub fn interrupt(&self) {
-        if let Some(run) = self.slot().as_mut() {
-            run.interrupted = true;
+        self.end(|_| Some(Stop::Asked));
+    }
+
+    /// Ends the run in progress if there is a reason, which is told the time that it has taken.
+    fn end(&self, reason: impl Fn(Duration) -> Option<Stop>) {
+        if let Some(run) = self.slot().as_mut()
+            && let Some(stop) = reason(run.since.elapsed())
+        {
+            run.stopped.get_or_insert(stop);
             // Setting a flag; the runtime has no way to refuse it.
             let _ = run.options.terminate();
         }
@@ -134,7 +155,9 @@ impl Engine {
         let session = guarded(make).map_err(|why| Error::Session { why })?;
         let inputs = session.inputs().iter().map(value::info).collect();
         let outputs = session.outputs().iter().map(value::info).collect();
-        Ok(Engine { session, inputs, outputs, library: runtime.path, current: Interrupter::default() })
+        let current = Interrupter::default();
+        let _watch = config.time_limit.map(|limit| Watch::start(current.clone(), limit)).transpose()?;
+        Ok(Engine { session, inputs, outputs, library: runtime.path, current, _watch })
     }
 
     /// The inputs that must be given.
@@ -156,7 +179,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Inference`] for names, types and shapes that the model does not take and for what the runtime reports;
-    /// [`Error::Interrupted`] after [`Interrupter::interrupt`].
+    /// [`Error::Interrupted`] after [`Interrupter::interrupt`]; [`Error::TimeLimit`] after [`Config::time_limit`].
     pub fn run(&mut self, inputs: &[(&str, Input)], outputs: &[&str]) -> Result<Vec<Output>> {
         self.run_for(inputs, outputs, |_| true)
     }
@@ -171,7 +194,7 @@ impl Engine {
         let failed = |why| Error::Inference { why };
         self.check(inputs, outputs).map_err(failed)?;
         let options = Arc::new(guarded(RunOptions::new).map_err(failed)?);
-        *self.current.slot() = Some(Run { options: Arc::clone(&options), interrupted: false });
+        *self.current.slot() = Some(Run { options: Arc::clone(&options), since: Instant::now(), stopped: None });
         let session = &mut self.session;
         let result = guarded(|| {
             let values = inputs.iter().map(|(name, input)| Ok((*name, value::feed(input)?)));
@@ -182,7 +205,8 @@ impl Engine {
             outputs.iter().map(fetch).collect::<ort::Result<Vec<_>>>()
         });
         match self.current.slot().take() {
-            Some(Run { interrupted: true, .. }) => Err(Error::Interrupted),
+            Some(Run { stopped: Some(Stop::Asked), .. }) => Err(Error::Interrupted),
+            Some(Run { stopped: Some(Stop::Late(limit)), .. }) => Err(Error::TimeLimit { limit }),
             _ => result.map_err(failed),
         }
     }

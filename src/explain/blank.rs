@@ -1,15 +1,20 @@
 //! Why a map is zero everywhere.
 
 use super::ModelInfo;
-use crate::cam::Method;
+use crate::cam::{Method, ScoreKind};
 
-/// `peak` is the map's largest value before its ReLU; `label` names the class.
-pub(super) fn reason(info: &ModelInfo, label: &str, peak: f32) -> String {
+/// `peak` is the map's largest value before its ReLU; `label` names the class, `score` is its probability.
+pub(super) fn reason(info: &ModelInfo, label: &str, score: f32, peak: f32) -> String {
+    if info.score_kind == ScoreKind::Segmentation && score == 0.0 && info.method.uses_gradient() {
+        return format!("{label} wins no place of the segmentation, so that its score is zero whatever the picture");
+    }
     let layer = info.layers.join(", ");
-    let of = if info.layers.len() > 1 { "the layers" } else { "layer" };
+    let (of, this) = if info.layers.len() > 1 { ("the layers", "these layers") } else { ("layer", "this layer") };
     if peak < 0.0 {
         let speaks = if info.method == Method::Counterfactual { "against" } else { "for" };
-        return format!("every value is negative before the ReLU: nothing in {of} {layer:?} speaks {speaks} {label}");
+        return format!(
+            "every value is negative before the ReLU: nothing in {this} ({layer:?}) speaks {speaks} {label}"
+        );
     }
     let held = if info.versus { " (or it is held against itself)" } else { "" };
     match info.method {

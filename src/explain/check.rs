@@ -1,10 +1,13 @@
 //! The check at load: outputs unchanged, and the gradient against finite differences, on the runtime that will run it.
 
+use std::fmt;
+use std::time::{Duration, Instant};
+
 use ndarray::{Array1, ArrayD};
 
 use super::{Explainer, copies, shape_error};
-use crate::cam::{self, Method, Request};
-use crate::engine::{Input, Output};
+use crate::cam::{self, Lowered, Method, Request};
+use crate::engine::{Engine, Input, Output};
 use crate::error::{Error, Result};
 use crate::onnx::{DType, Facts, Graph, Model};
 
@@ -20,28 +23,68 @@ const TRIES: [(f64, bool); 3] = [(1e-2, false), (1e-3, false), (1e-3, true)];
 /// How far a logit may be off by rounding, as a part of the largest: what that explains of a difference is no error. It matters
 /// where the layer's branch says next to nothing, as behind a layer scale of 1e-5 of an untrained transformer.
 const ROUNDING: f64 = 8.0 * f32::EPSILON as f64;
+/// How much more a direction shows of the gradient than a random one would.
+const LEAN: f64 = 2.0;
 /// Random directions; the median error counts.
 const DIRECTIONS: usize = 3;
 
-/// One line with the figures.
-///
-/// # Errors
-/// [`Error::SelfCheck`] with the figure that is too large.
-pub(super) fn run(explainer: &mut Explainer, facts: &Facts, request: &Request) -> Result<String> {
-    let mut noise = Noise(0x9E37_79B9_7F4A_7C15);
-    let input = noise.array(&explainer.shape, 1.0)?;
-    let outputs = unchanged(explainer, &input)?;
-    let gradient = if request.method.uses_gradient() {
-        gradient(explainer, facts, request, &input, &mut noise)?
-    } else if request.method == Method::Recipro {
-        copies::check(explainer, facts, request, &input)?
-    } else {
-        "no gradient is used".into()
-    };
-    Ok(format!("outputs {outputs}; {gradient}"))
+/// What the check at load found; as text, one line with the figures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SelfCheck {
+    /// Largest change of the model's own outputs, as a part of their largest value; 0 = equal to the bit.
+    pub outputs: f32,
+    /// What the map is made of.
+    pub map: MapCheck,
+    /// How long it took.
+    pub took: Duration,
 }
 
-fn unchanged(explainer: &mut Explainer, input: &ArrayD<f32>) -> Result<String> {
+/// What was checked of that which the map is made of.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum MapCheck {
+    /// The gradient: how far it is off from finite differences, as a part of a typical directional derivative.
+    Gradient(f64),
+    /// Copies of the head that run at once: how far one is off from the head by itself, as a part of the largest logit.
+    Copies(f32),
+    /// Nothing, and why.
+    Nothing(&'static str),
+}
+
+impl fmt::Display for SelfCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.outputs {
+            0.0 => write!(f, "outputs equal to the bit; ")?,
+            change => write!(f, "outputs equal to {change:.1e} of the largest value; ")?,
+        }
+        match self.map {
+            MapCheck::Gradient(error) => write!(f, "gradient within {error:.1e} of finite differences"),
+            MapCheck::Copies(error) => write!(f, "copies of the layer within {error:.1e} of one alone"),
+            MapCheck::Nothing(why) => f.write_str(why),
+        }
+    }
+}
+
+/// # Errors
+/// [`Error::SelfCheck`] with the figure that is too large.
+pub(super) fn run(explainer: &mut Explainer, facts: &Facts, request: &Request) -> Result<SelfCheck> {
+    let start = Instant::now();
+    let mut noise = Noise::default();
+    let input = noise.array(&explainer.shape, 1.0)?;
+    let outputs = unchanged(explainer, &input)?;
+    let map = if request.method.uses_gradient() {
+        let with_gradient = Request { with_gradient: true, target_layer: Some(&explainer.info.layer), ..*request };
+        let lowered = cam::lower(&explainer.original, facts, &explainer.info.input, &with_gradient)?;
+        gradient(explainer, lowered, &input, &mut noise)?
+    } else if request.method == Method::Recipro {
+        MapCheck::Copies(copies::check(explainer, facts, request, &input)?)
+    } else {
+        MapCheck::Nothing("no gradient is used")
+    };
+    Ok(SelfCheck { outputs, map, took: start.elapsed() })
+}
+
+fn unchanged(explainer: &mut Explainer, input: &ArrayD<f32>) -> Result<f32> {
     let original = explainer.original_outputs(input.view())?;
     let explained = explainer.explained_outputs(input.view())?;
     let mut worst = 0.0f32;
@@ -57,72 +100,75 @@ fn unchanged(explainer: &mut Explainer, input: &ArrayD<f32>) -> Result<String> {
         }
         worst = worst.max(relative);
     }
-    Ok(if worst == 0.0 { "equal to the bit".into() } else { format!("equal to {worst:.1e} of the largest value") })
+    Ok(worst)
 }
 
-/// The derivative of the class's logit along random directions at the layer: from the emitted gradient, and from moving the
-/// layer a little to and fro in the original network, cut open there.
-fn gradient(
-    explainer: &Explainer,
-    facts: &Facts,
-    request: &Request,
-    input: &ArrayD<f32>,
-    noise: &mut Noise,
-) -> Result<String> {
+/// The derivative of the class's score along random directions at the layer: from the emitted gradient, and from moving the
+/// layer a little to and fro in the original network, cut open there. The score is the sum of the logits weighed by its seed, which
+/// stays what it is at the start: a mask of places that a class wins, or its best anchor, does not move.
+fn gradient(explainer: &Explainer, lowered: Lowered, input: &ArrayD<f32>, noise: &mut Noise) -> Result<MapCheck> {
     let info = &explainer.info;
-    let with_gradient = Request { with_gradient: true, target_layer: Some(&info.layer), ..*request };
-    let lowered = cam::lower(&explainer.original, facts, &info.input, &with_gradient)?;
     let mut cut: Model = lowered.model;
     let side = Graph::fresh_in(&cut, &format!("{}__made", info.layer));
     cut.cut(&info.layer, DType::F32, &info.layer_shape);
-    let outputs = [side.as_str(), &lowered.names.gradient, &info.score, &lowered.names.class];
-    cut.keep_outputs(&outputs);
-    let mut engine = explainer.sessions.open(&cut)?;
-    let mut run = |layer: &ArrayD<f32>, class: i64| -> Result<Sample> {
+    let part = |outputs: &[&str]| {
+        let mut part = cut.clone();
+        part.keep_outputs(outputs);
+        part.prune();
+        explainer.sessions.open(&part)
+    };
+    let run = |engine: &mut Engine, layer: &ArrayD<f32>, class: i64, outputs: &[&str]| {
         let target = Array1::from_elem(1, class);
         let inputs = [
             (info.input.as_str(), Input::F32(input.view())),
             (info.layer.as_str(), Input::F32(layer.view())),
             (lowered.names.target.as_str(), Input::I64(target.view().into_dyn())),
         ];
-        match engine.run(&inputs, &outputs)?.as_slice() {
-            [Output::F32(made), Output::F32(g), Output::F32(logits), Output::I64(class)] => Ok(Sample {
-                made: made.clone(),
-                g: g.clone(),
-                logits: logits.iter().copied().collect(),
-                class: class[[0, 0]],
-            }),
-            _ => Err(Error::SelfCheck { why: "the check's own outputs have unexpected types".into() }),
-        }
+        engine.run(&inputs, outputs)
     };
-    let layer = run(&ArrayD::zeros(info.layer_shape.clone()), 0)?.made;
-    let Sample { g, logits, class, .. } = run(&layer, -1)?;
+    let strange = || Error::SelfCheck { why: "the check's own outputs have unexpected types".into() };
+    // what comes before the layer is run once, what comes behind it many times
+    let zeros = ArrayD::zeros(info.layer_shape.clone());
+    let Some(Output::F32(layer)) = run(&mut part(&[&side])?, &zeros, 0, &[&side])?.pop() else { return Err(strange()) };
+    let names = &lowered.names;
+    let outputs = [names.gradient.as_str(), &names.seed, &info.score, &names.class];
+    let mut behind = part(&outputs)?;
+    let mut run = |layer: &ArrayD<f32>, class: i64| match run(&mut behind, layer, class, &outputs)?.as_slice() {
+        [Output::F32(g), Output::F32(seed), Output::F32(logits), Output::I64(class)] => {
+            Ok(Sample { g: g.clone(), seed: seed.clone(), logits: logits.clone(), class: class[[0, 0]] })
+        }
+        _ => Err(strange()),
+    };
+    let Sample { g, seed, logits, class } = run(&layer, -1)?;
     if logits.iter().chain(&g).chain(&layer).any(|x| !x.is_finite()) {
-        return Ok("the gradient was not checked: noise makes the model give NaN or infinity".into());
+        return Ok(MapCheck::Nothing("the gradient was not checked: noise makes the model give NaN or infinity"));
     }
     let norm = |a: &ArrayD<f32>| a.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
     let rms = norm(&layer) / (layer.len() as f64).sqrt();
     if norm(&g) == 0.0 || rms == 0.0 {
-        return Ok("the gradient is zero on noise and was not checked".into());
+        return Ok(MapCheck::Nothing("the gradient is zero on noise and was not checked"));
     }
-    let class_at = usize::try_from(class).unwrap_or(0);
+    let dot =
+        |a: &ArrayD<f32>, b: &ArrayD<f32>| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
     // the median over some directions; `still` leaves the layer's zeros where they are
     let mut off_by = |step: f64, still: bool| -> Result<(f64, f64)> {
         let moves = layer.mapv(|x| if still && x == 0.0 { 0.0 } else { 1.0 });
         let g = &g * &moves;
         let mut errors = Vec::new();
         for _ in 0..DIRECTIONS {
-            let v = noise.array(&info.layer_shape, 1.0)? * &moves;
+            let random = noise.array(&info.layer_shape, 1.0)? * &moves;
+            // what a random direction would show, so that a direction across the gradient does not decide
+            let size = norm(&random) / f64::from(moves.sum()).sqrt();
+            let typical = (norm(&g) * size).max(f64::MIN_POSITIVE);
+            // leaning to the gradient, so that one of the wrong size shows in each direction
+            let lean = LEAN * size / norm(&g).max(f64::MIN_POSITIVE);
+            let v = random + &(&g * lean as f32);
             let moved = |by: f64| &layer + &(&v * by as f32);
             let (ahead, behind) = (run(&moved(step), class)?.logits, run(&moved(-step), class)?.logits);
-            let measured = (f64::from(ahead[class_at]) - f64::from(behind[class_at])) / (2.0 * step);
-            let computed: f64 = g.iter().zip(&v).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
-            // against the size that a random direction would show, so that a direction across the gradient does not decide
-            let typical = norm(&g) * norm(&v) / f64::from(moves.sum()).sqrt();
+            let (measured, computed) = (dot(&seed, &(&ahead - &behind)) / (2.0 * step), dot(&g, &v));
             let largest = ahead.iter().chain(&behind).fold(0.0f32, |m, x| m.max(x.abs()));
-            let rounding = ROUNDING * f64::from(largest) / step;
-            let part = |of: f64| of / typical.max(f64::MIN_POSITIVE);
-            errors.push((part(((measured - computed).abs() - rounding).max(0.0)), part(rounding)));
+            let rounding = ROUNDING * f64::from(largest) * norm(&seed) / step;
+            errors.push((((measured - computed).abs() - rounding).max(0.0) / typical, rounding / typical));
         }
         errors.sort_by(|a, b| a.0.total_cmp(&b.0));
         Ok(errors[DIRECTIONS / 2])
@@ -147,23 +193,30 @@ fn gradient(
         return Err(Error::SelfCheck { why });
     }
     if rounding > GRADIENT {
-        return Ok("the gradient is too small for finite differences in float32, and agrees as far as they show".into());
+        let why = "the gradient is too small for finite differences in float32, and agrees as far as they show";
+        return Ok(MapCheck::Nothing(why));
     }
-    Ok(format!("gradient within {error:.1e} of finite differences"))
+    Ok(MapCheck::Gradient(error))
 }
 
-/// What one run of the network, cut open at the layer, shows.
+/// What one run of the network behind the layer shows.
 struct Sample {
-    /// The layer's activations as the network makes them from the picture.
-    made: ArrayD<f32>,
     /// The gradient at the activations that were fed in.
     g: ArrayD<f32>,
-    logits: Vec<f32>,
+    /// The gradient of the score with respect to the logits there.
+    seed: ArrayD<f32>,
+    logits: ArrayD<f32>,
     class: i64,
 }
 
 /// Uniform noise in -scale..scale (splitmix64, Steele et al. 2014): the same at every load.
-struct Noise(u64);
+pub(super) struct Noise(u64);
+
+impl Default for Noise {
+    fn default() -> Self {
+        Noise(0x9E37_79B9_7F4A_7C15)
+    }
+}
 
 impl Noise {
     fn next(&mut self) -> f32 {
@@ -174,8 +227,11 @@ impl Noise {
         ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 23) as f32 - 1.0
     }
 
-    fn array(&mut self, shape: &[usize], scale: f32) -> Result<ArrayD<f32>> {
+    pub(super) fn array(&mut self, shape: &[usize], scale: f32) -> Result<ArrayD<f32>> {
         let values = (0..shape.iter().product()).map(|_| self.next() * scale).collect();
         ArrayD::from_shape_vec(shape.to_vec(), values).map_err(shape_error)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ const NEAR: f32 = 1e-3;
 ///
 /// # Errors
 /// [`Error::SelfCheck`] with the figure.
-pub(super) fn check(explainer: &Explainer, facts: &Facts, request: &Request, input: &ArrayD<f32>) -> Result<String> {
+pub(super) fn check(explainer: &Explainer, facts: &Facts, request: &Request, input: &ArrayD<f32>) -> Result<f32> {
     let info = &explainer.info;
     let with_copy = Request { with_gradient: true, target_layer: Some(&info.layer), ..*request };
     let lowered = cam::lower(&explainer.original, facts, &info.input, &with_copy)?;
@@ -42,5 +42,5 @@ pub(super) fn check(explainer: &Explainer, facts: &Facts, request: &Request, inp
         );
         return Err(Error::SelfCheck { why });
     }
-    Ok(format!("copies of the layer within {off:.1e} of one alone"))
+    Ok(off)
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::cam::{Method, Target};
+use super::SelfCheck;
+use crate::cam::{Method, ScoreKind, Target};
 use crate::error::{Error, Result};
 use crate::labels;
 use crate::prep::Spec;
@@ -14,9 +15,13 @@ pub struct ModelInfo {
     pub input: String,
     /// Preprocessing.
     pub spec: Spec,
+    /// The output that is explained.
+    pub score_output: String,
+    /// What its scores belong to; never [`ScoreKind::Auto`].
+    pub score_kind: ScoreKind,
     /// Tensor that holds the logits.
     pub score: String,
-    /// What makes probabilities of them: "softmax" or "sigmoid".
+    /// What makes probabilities of them: "softmax", "sigmoid", or "none" where the scores are taken as they are.
     pub activation: &'static str,
     /// Number of classes.
     pub classes: usize,
@@ -40,8 +45,8 @@ pub struct ModelInfo {
     pub labels: Arc<[String]>,
     /// Things the user should know (too few labels, ...), a sentence each.
     pub warnings: Vec<String>,
-    /// Self-check in one line, if it was made.
-    pub self_check: Option<String>,
+    /// The self-check, if it was made.
+    pub self_check: Option<SelfCheck>,
 }
 
 impl ModelInfo {

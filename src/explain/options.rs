@@ -1,8 +1,9 @@
 //! What can be asked of an explainer.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::cam::{Method, Request};
+use crate::cam::{Method, Request, ScoreKind};
 use crate::engine::Config;
 use crate::prep::Overrides;
 
@@ -19,6 +20,8 @@ pub struct Options {
     pub versus: Option<String>,
     /// The output that holds the class scores, where the model has several.
     pub score_output: Option<String>,
+    /// What these scores belong to, where the graph does not show it.
+    pub score_kind: ScoreKind,
     /// Preprocessing that overrides the model's own word.
     pub prep: Overrides,
     /// `(width, height)` instead of the model's own; models that were exported for one size are rewritten where their graph
@@ -33,6 +36,8 @@ pub struct Options {
     pub runtime_library: Option<PathBuf>,
     /// Threads within an operator; 0 = the runtime's choice.
     pub threads: usize,
+    /// The longest that one run of the model may take, at load or on a frame; `None` = as long as it takes.
+    pub time_limit: Option<Duration>,
     /// Compare outputs with the original and gradients with finite differences at load.
     pub self_check: bool,
 }
@@ -44,27 +49,40 @@ impl Default for Options {
             target_layer: None,
             versus: None,
             score_output: None,
+            score_kind: ScoreKind::Auto,
             prep: Overrides::default(),
             input_size: None,
             frame_size: None,
             labels_file: None,
             runtime_library: None,
             threads: 0,
+            time_limit: Some(Self::TIME_LIMIT),
             self_check: true,
         }
     }
 }
 
 impl Options {
+    /// A model that takes longer for one picture is no model for video.
+    pub const TIME_LIMIT: Duration = Duration::from_secs(60);
+
     pub(super) fn engine(&self) -> Config {
-        Config { library: self.runtime_library.clone(), threads: self.threads, ..Config::default() }
+        Config {
+            library: self.runtime_library.clone(),
+            threads: self.threads,
+            time_limit: self.time_limit,
+            ..Config::default()
+        }
     }
 
-    pub(super) fn request(&self) -> Request<'_> {
+    /// `class_names` of them are known.
+    pub(super) fn request(&self, class_names: usize) -> Request<'_> {
         Request {
             method: self.method,
             target_layer: self.target_layer.as_deref(),
             score_output: self.score_output.as_deref(),
+            score_kind: self.score_kind,
+            class_names: Some(class_names).filter(|&names| names > 0),
             versus: self.versus.is_some(),
             with_gradient: false,
         }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use ndarray::ArrayD;
 
+use super::room;
 use super::sessions::Sessions;
 use crate::engine::{Input, Output};
 use crate::error::{Error, Result};
@@ -16,6 +17,9 @@ const MAX_PIXELS: usize = 1 << 26;
 const DEFAULT_SIDE: usize = 224;
 /// Pictures at a time in a model that was exported for several: it is run once as it is before it is brought down to one.
 const MAX_BATCH: usize = 256;
+
+/// Inputs that a message lists.
+const MANY: usize = 8;
 
 /// The picture's input, its sizes pinned.
 #[derive(Debug, Clone)]
@@ -72,7 +76,12 @@ fn set_shape(model: &mut Model, name: &str, shape: &[usize]) {
 pub(super) fn picture(model: &Model, asked: Option<(usize, usize)>) -> Result<Picture> {
     let unusable = |why: String| Err(Error::ModelUnusable { why });
     let inputs = model.inputs();
-    let list = || inputs.iter().map(ValueInfo::to_string).collect::<Vec<_>>().join(", ");
+    // files of older tools, and those without weights, declare every weight
+    let list = || {
+        let few: Vec<_> = inputs.iter().take(MANY).map(ValueInfo::to_string).collect();
+        let more = inputs.len().saturating_sub(MANY);
+        few.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
+    };
     if model.metadata().contains_key("gradcam.version") && inputs.len() > 1 {
         return unusable("it is an explained model already (written by `gradcam export`); give the original".into());
     }
@@ -190,6 +199,7 @@ pub(super) fn measure(model: &Model, picture: &Picture, sessions: &Sessions) -> 
         .unoptimized(&probe)
         .map_err(|e| strangers(e, &graph))
         .and_then(|mut engine| {
+            room::enough(model, &graph, picture, engine.outputs())?;
             engine.run_for(&[(&picture.name, Input::F32(blank.view()))], &names, |name| !depends.contains(name))
         })
         .map_err(|e| probe_error(e, picture))?;

@@ -99,11 +99,11 @@ fn the_nearest_file_beside_the_model_wins_and_never_stops_it() {
         assert_eq!(beside(&model), Some(folder.path().join(name)));
     }
     std::fs::write(folder.path().join("m.labels.txt"), b"\xff").expect("a temporary file");
-    let (labels, warnings) = resolve(None, &BTreeMap::new(), Some(&model), 2).expect("only a warning");
+    let (labels, warnings) = resolve(None, &BTreeMap::new(), Some(&model)).expect("only a warning");
     assert!(labels.is_empty() && warnings.len() == 1 && warnings[0].contains("not UTF-8"), "{warnings:?}");
     let named = folder.path().join("m.labels.txt");
-    assert!(resolve(Some(&named), &BTreeMap::new(), Some(&model), 2).is_err(), "a file the user named must be right");
-    let (labels, _) = resolve(Some(&folder.path().join("m.txt")), &BTreeMap::new(), Some(&model), 1).expect("named");
+    assert!(resolve(Some(&named), &BTreeMap::new(), Some(&model)).is_err(), "a file the user named must be right");
+    let (labels, _) = resolve(Some(&folder.path().join("m.txt")), &BTreeMap::new(), Some(&model)).expect("named");
     assert_eq!(labels, names(&["b"]));
 }
 
@@ -123,17 +123,28 @@ fn a_shift_by_one_is_never_silent() {
     assert_eq!(labels, names(&["cat", "dog"]));
     assert!(warning.expect("a warning").contains("moved down by one"));
 
-    let mut imagenet = names(&["tench, Tinca tinca"]);
-    imagenet.resize(1000, "x".into());
-    let (labels, warning) = fit(imagenet, 1001);
-    assert_eq!((labels.len(), &labels[0][..], &labels[1][..]), (1001, "background", "tench, Tinca tinca"));
-    assert!(warning.expect("a warning").contains("moved up by one"));
+    for first in ["tench, Tinca tinca", "n01440764"] {
+        let mut imagenet = names(&[first]);
+        imagenet.resize(1000, "x".into());
+        let (labels, warning) = fit(imagenet, 1001);
+        assert_eq!((labels.len(), &labels[0][..], &labels[1][..]), (1001, "background", first));
+        assert!(warning.expect("a warning").contains("moved up by one"));
+    }
 
     for given in [names(&["cat", "dog"]), names(&["a", "b", "c", "d"])] {
-        let (labels, warning) = fit(given.clone(), 3);
-        assert_eq!(labels[..2], given[..2], "what cannot be known is not moved");
+        let (labels, warning) = fit(given, 3);
+        assert_eq!(labels, names(&["class 0", "class 1", "class 2"]), "what cannot be known is not shown");
         assert!(warning.expect("a warning").contains("off by one"));
     }
+}
+
+#[test]
+fn one_name_for_one_score_is_class_1s() {
+    let (labels, warning) = fit_binary(names(&["defect"]));
+    assert_eq!(labels, names(&["not defect", "defect"]));
+    assert!(warning.expect("a warning").contains("class 1"));
+    assert_eq!(fit_binary(names(&["good", "bad"])), (names(&["good", "bad"]), None));
+    assert_eq!(fit_binary(Vec::new()), (Vec::new(), None));
 }
 
 fn zoo() -> Vec<String> {

@@ -1,14 +1,18 @@
 //! The first line against damaged and hostile files: structure, names, versions, sizes.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::model::{MAX_IR, MAX_OPSET, MIN_OPSET};
-use super::proto::{GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto};
+use super::proto::{FunctionProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto};
 use super::tensor;
 use crate::error::{Error, Result};
 
 /// Sub-graphs may nest this deep.
 const MAX_DEPTH: usize = 16;
+/// Nodes that a model may come to once its functions are written out, and places of a small sparse tensor.
+const MAX_NODES: usize = 1 << 20;
+/// Places of a sparse tensor for each value that it holds; the runtime makes it dense.
+const MAX_SPREAD: usize = 1024;
 /// Longest name, in bytes; exporters stay far below.
 const MAX_NAME: usize = 4096;
 
@@ -41,7 +45,46 @@ pub(super) fn check(model: &ModelProto) -> Result<()> {
     }
     names(graph)?;
     inside(graph, 0)?;
-    model.functions.iter().flat_map(|f| &f.node).try_for_each(|n| node(n, 0))
+    model.functions.iter().flat_map(|f| &f.node).try_for_each(|n| node(n, 0))?;
+    Calls::of(model).count(&graph.node, 0).map(drop)
+}
+
+/// The model's own functions by domain and name, each with the number of nodes that a call of it comes to, once that is known.
+struct Calls<'m>(HashMap<(&'m str, &'m str), (&'m FunctionProto, Option<usize>)>);
+
+impl<'m> Calls<'m> {
+    fn of(model: &'m ModelProto) -> Calls<'m> {
+        Calls(model.functions.iter().map(|f| ((f.domain(), f.name()), (f, None))).collect())
+    }
+
+    /// The nodes that these are once every call is written out, as the runtime writes it before it can be stopped: functions
+    /// that call each other many times grow without measure.
+    fn count(&mut self, nodes: &'m [NodeProto], depth: usize) -> Result<usize> {
+        let refuse = |what: String| Err(Error::ModelUnusable { why: format!("{what}; export it without functions") });
+        if depth > MAX_DEPTH {
+            return refuse(format!("its functions call each other more than {MAX_DEPTH} deep"));
+        }
+        let mut total = 0usize;
+        for n in nodes {
+            let called = (n.domain(), n.op_type());
+            let own = match self.0.get(&called).copied() {
+                None => 1,
+                Some((_, Some(known))) => known,
+                Some((function, None)) => {
+                    let count = self.count(&function.node, depth + 1)?;
+                    self.0.insert(called, (function, Some(count)));
+                    count
+                }
+            };
+            let graphs = n.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs));
+            let inner = graphs.map(|g| self.count(&g.node, depth + 1)).sum::<Result<usize>>()?;
+            total = total.saturating_add(own).saturating_add(inner);
+        }
+        if total > MAX_NODES {
+            return refuse(format!("with its functions written out it has more than {MAX_NODES} nodes"));
+        }
+        Ok(total)
+    }
 }
 
 /// The tensors of a graph and of the graphs in its nodes.
@@ -71,7 +114,17 @@ fn node(n: &NodeProto, depth: usize) -> Result<()> {
 }
 
 fn sparse(s: &SparseTensorProto, n: Option<&NodeProto>) -> Result<()> {
-    s.values.iter().chain(s.indices.iter()).try_for_each(|t| fits(t, n))
+    s.values.iter().chain(s.indices.iter()).try_for_each(|t| fits(t, n))?;
+    let count = |dims: &[i64]| dims.iter().try_fold(1usize, |n, &d| n.checked_mul(usize::try_from(d).ok()?));
+    let (held, spread) = (count(s.values.as_ref().map_or(&[], |v| &v.dims)), count(&s.dims));
+    let most = held.and_then(|n| n.checked_mul(MAX_SPREAD)).and_then(|n| n.checked_add(MAX_NODES));
+    if most.zip(spread).is_some_and(|(most, spread)| spread <= most) {
+        return Ok(());
+    }
+    let place = s.values.as_ref().map_or("a sparse tensor".into(), |values| tensor::place(values, n));
+    Err(Error::ModelUnusable {
+        why: format!("{place} spreads its few values over the shape {:?}; export it with dense weights", s.dims),
+    })
 }
 
 fn fits(t: &TensorProto, n: Option<&NodeProto>) -> Result<()> {

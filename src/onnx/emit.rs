@@ -3,10 +3,10 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 
-use super::facts::Facts;
+use super::facts::{Fact, Facts};
 use super::lead::Lead;
 use super::model::Model;
-use super::node::{Attr, make};
+use super::node::{Attr, Node, make};
 use super::proto::{NodeProto, TensorProto};
 use super::tensor::{DType, Data, Tensor};
 use super::val::{Form, Val, Value};
@@ -84,6 +84,25 @@ impl<'m> Emit<'m> {
     /// Whether something failed already.
     pub fn failed(&self) -> Option<String> {
         self.failure.borrow().clone()
+    }
+
+    /// What is known of what was written: float32 values of the shapes they were written for, and the constants.
+    pub fn written(&self) -> HashMap<String, Fact> {
+        let fact = |dtype, shape: &[usize], value| Fact { dtype, shape: shape.to_vec(), value };
+        let values = self.values.borrow();
+        let made = values.iter().filter_map(|value| match &value.form {
+            Form::Written(name) => Some((name.clone(), fact(DType::F32, &value.shape, None))),
+            _ => None,
+        });
+        let mut facts: HashMap<String, Fact> = made.filter(|(name, _)| self.facts.get(name).is_none()).collect();
+        let patch = self.patch.borrow();
+        let constants = patch.nodes.iter().filter_map(|proto| {
+            let node = Node { proto };
+            Some((node.outputs().first()?.clone(), node.tensor("value").filter(|_| node.op() == "Constant")?))
+        });
+        let weights = patch.initializers.iter().filter_map(|t| Some((t.name().to_string(), Tensor::from_proto(t)?)));
+        facts.extend(constants.chain(weights).map(|(name, t)| (name, fact(t.dtype(), &t.shape, Some(t.clone())))));
+        facts
     }
 
     /// What was written.

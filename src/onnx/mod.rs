@@ -17,6 +17,7 @@ mod padded;
 mod proto;
 mod repin;
 mod tensor;
+pub mod tensorrt;
 mod upgrade;
 mod val;
 

@@ -136,6 +136,11 @@ impl Model {
         self.proto.graph.mut_or_insert_default()
     }
 
+    /// The tool that wrote it and its version; empty where the file does not say.
+    pub fn producer(&self) -> String {
+        format!("{} {}", self.proto.producer_name(), self.proto.producer_version()).trim().into()
+    }
+
     /// Version of the standard operator set.
     pub fn opset(&self) -> i64 {
         self.proto.opset_import.iter().find(|o| matches!(o.domain(), "" | "ai.onnx")).map_or(0, |o| o.version())
@@ -160,6 +165,13 @@ impl Model {
     /// The outputs.
     pub fn outputs(&self) -> Vec<ValueInfo> {
         self.graph_proto().output.iter().map(info).collect()
+    }
+
+    /// All that the file declares a type of: inputs, outputs, and what lies between where the exporter wrote it down. Nothing here
+    /// is relied on: see [`Facts`](super::Facts).
+    pub fn declared(&self) -> Vec<ValueInfo> {
+        let graph = self.graph_proto();
+        graph.input.iter().chain(&graph.value_info).chain(&graph.output).map(info).collect()
     }
 
     /// A weight by name, if it is an initializer of a type that is read. Looks through all of them: [`Emit::weight`] is for
@@ -282,11 +294,8 @@ impl Model {
     /// behind). Their names; none where nothing reads any.
     pub fn drop_unread_inputs(&mut self) -> Vec<String> {
         let inputs = self.inputs();
-        let read: HashSet<&str> = self
-            .nodes()
-            .flat_map(|n| n.inputs().iter().map(String::as_str).chain(n.captured()))
-            .chain(self.graph_proto().output.iter().map(|o| o.name()))
-            .collect();
+        let read: HashSet<&str> =
+            self.nodes().flat_map(|n| n.reads()).chain(self.graph_proto().output.iter().map(|o| o.name())).collect();
         let unread: Vec<String> =
             inputs.iter().map(|i| i.name.clone()).filter(|n| !read.contains(n.as_str())).collect();
         if unread.len() == inputs.len() {
@@ -333,6 +342,31 @@ impl Model {
     pub fn keep_outputs(&mut self, names: &[&str]) {
         self.graph_mut().output.clear();
         names.iter().for_each(|name| self.add_output(name, None, None));
+    }
+
+    /// Drops the nodes that no output needs, which the runtime would run all the same, and their weights.
+    pub fn prune(&mut self) {
+        let made: HashMap<&str, usize> = (self.nodes().enumerate())
+            .flat_map(|(i, node)| node.outputs().iter().map(move |name| (name.as_str(), i)))
+            .collect();
+        let nodes: Vec<Node> = self.nodes().collect();
+        let mut needed = vec![false; nodes.len()];
+        let mut open: Vec<usize> =
+            self.graph_proto().output.iter().filter_map(|output| made.get(output.name()).copied()).collect();
+        while let Some(i) = open.pop() {
+            if !std::mem::replace(&mut needed[i], true) {
+                open.extend(nodes[i].reads().filter_map(|name| made.get(name).copied()));
+            }
+        }
+        let kept = (nodes.iter().zip(&needed)).filter(|(_, needed)| **needed).flat_map(|(node, _)| node.reads());
+        let graph = self.graph_proto();
+        // an input that loses its default would have to be given
+        let declared = graph.output.iter().chain(&graph.input).map(|value| value.name());
+        let read: HashSet<String> = kept.chain(declared).map(String::from).collect();
+        let graph = self.graph_mut();
+        let mut needed = needed.into_iter();
+        graph.node.retain(|_| needed.next().unwrap_or(true));
+        graph.initializer.retain(|weight| read.contains(weight.name()));
     }
 }
 

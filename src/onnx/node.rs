@@ -60,7 +60,7 @@ impl<'m> Node<'m> {
     }
 
     /// What it reads, directly or through its sub-graphs.
-    pub fn reads(&self) -> impl Iterator<Item = &'m str> {
+    pub fn reads(&self) -> impl Iterator<Item = &'m str> + use<'m> {
         let direct = self.proto.input.iter().map(String::as_str).filter(|n| !n.is_empty());
         direct.chain(if self.has_subgraph() { self.captured() } else { Vec::new() })
     }

@@ -51,10 +51,18 @@ impl<'g> Val<'g> {
         }
     }
 
+    /// As an operand of an operator that broadcasts to `shape`: the same stretch there, unless its axis itself is repeated.
+    fn padded_in(self, shape: &[usize]) -> Option<Padded<'g>> {
+        let (p, own) = (self.padded()?, self.shape());
+        let extra = shape.len().checked_sub(own.len())?;
+        let inner = p.inner.reshape(&[vec![1; extra], p.inner.shape()].concat());
+        let axis = p.axis + extra;
+        (shape[axis] == own[p.axis]).then_some(Padded { inner, axis, ..p })
+    }
+
     /// A broadcasting operator on the stretch alone, where the rest stays zero.
     pub(super) fn binary_within(self, op: &str, other: Val<'g>, shape: &[usize]) -> Option<Val<'g>> {
-        let (a, b) =
-            (self.padded().filter(|_| self.shape() == shape), other.padded().filter(|_| other.shape() == shape));
+        let (a, b) = (self.padded_in(shape), other.padded_in(shape));
         let rank = shape.len();
         let (p, inner) = match (op, a, b) {
             ("Mul", Some(p), _) => (p, p.inner.binary(op, p.cut(other, rank))),
@@ -62,11 +70,9 @@ impl<'g> Val<'g> {
             ("Mul", None, Some(p)) => (p, p.cut(self, rank).binary(op, p.inner)),
             ("Add" | "Sub", Some(p), _) | ("Add" | "Sub", None, Some(p)) => {
                 // both must be zero outside the same stretch; along other axes they broadcast
-                let (a, b) = (self.padded()?, other.padded()?);
-                let from_behind = |p: Padded, v: Val| v.shape().len() - p.axis;
-                let same = from_behind(a, self) == from_behind(b, other) && a.before == b.before && a.len() == b.len();
-                let whole = self.shape()[a.axis] == other.shape()[b.axis];
-                (p, (same && whole).then(|| a.inner.binary(op, b.inner))?)
+                let (a, b) = (a?, b?);
+                let same = a.axis == b.axis && a.before == b.before && a.len() == b.len();
+                (p, same.then(|| a.inner.binary(op, b.inner))?)
             }
             _ => return None,
         };

@@ -105,6 +105,9 @@ pub enum Layout {
     ChannelsLast,
 }
 
+/// Where mean and deviation come from if from nowhere.
+const ASSUMED: &str = "default (imagenet)";
+
 /// What the user set; `None` = take it from the model.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
@@ -137,6 +140,8 @@ pub struct Spec {
     pub mean: Vec<f32>,
     /// One per channel.
     pub std: Vec<f32>,
+    /// Whether nobody says what mean and deviation are, so that ImageNet's were taken.
+    pub assumed: bool,
     /// One sentence: where each value was taken from (for the log).
     pub origin: String,
 }
@@ -199,7 +204,7 @@ impl Spec {
                 }
                 Ok(source.named::<Preprocess>("preprocess")?.and_then(by_name).map(|both| which.of(both)))
             })?;
-            let imagenet = || by_name(Preprocess::Imagenet).map(|both| (which.of(both), "default (imagenet)".into()));
+            let imagenet = || by_name(Preprocess::Imagenet).map(|both| (which.of(both), ASSUMED.into()));
             Ok(found.or_else(imagenet).expect("Imagenet is a scaling"))
         };
         let (mean, mean_origin) = pick(Which::Mean, &overrides.mean)?;
@@ -212,7 +217,8 @@ impl Spec {
             color_format.name(),
             resize_mode.name(),
         );
-        Ok(Spec { width, height, layout, color_format, resize_mode, mean, std, origin })
+        let assumed = [mean_origin, std_origin].contains(&ASSUMED.into());
+        Ok(Spec { width, height, layout, color_format, resize_mode, mean, std, assumed, origin })
     }
 }
 

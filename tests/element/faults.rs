@@ -116,3 +116,86 @@ fn b24_an_empty_map_paints_nothing_and_is_told_once() {
     let [(_, text)] = warnings.as_slice() else { panic!("told once: {warnings:?}") };
     assert!(text.contains("bright") && text.contains("zero everywhere"), "{text}");
 }
+
+#[test]
+fn b24_a_class_that_nothing_speaks_for_is_told_once_with_the_reason() {
+    let of = info(VideoFormat::Rgb, 64, 48);
+    let mut rig = Rig::with_model(models::save(&models::nobody()), of.clone(), &[("target-class", "nobody")]);
+    for _ in 0..5 {
+        let input = halves(&of, 255, 0);
+        let before = bytes(&input);
+        assert!(bytes(&rig.pass(input)) == before, "a map that is zero paints nothing");
+    }
+    let warnings = rig.warnings();
+    let [(_, text)] = warnings.as_slice() else { panic!("told once: {warnings:?}") };
+    for word in ["is negative", "nothing in this layer (\"layer\") speaks for nobody", "frames go on"] {
+        assert!(text.contains(word), "no {word:?} in {text}");
+    }
+    rig.element.set_property("target-class", "bright");
+    assert!(rig.halves(255, 0).0 > 200.0, "what the model does look at is painted");
+}
+
+#[test]
+fn b09_a_model_that_asks_for_gigabytes_is_refused() {
+    let model = models::save(&models::bomb());
+    refused(&model.path, gst::ResourceError::Settings, &["bomb", "GB", "allowed", "export it again"]);
+}
+
+#[test]
+fn b10_a_model_that_never_ends_is_stopped_at_the_start() {
+    let model = models::save_bytes(&models::endless(-1.0), "model.onnx");
+    let (error, text) = refusal(&rig::element(&model.path, &[("time-limit", "0.2")]));
+    assert!(error.matches(gst::StreamError::Failed), "{error:?}");
+    assert!(text.contains("0.2 s") && text.contains("time-limit") && text.contains("loop"), "{text}");
+}
+
+#[test]
+fn b10_a_frame_on_which_the_model_never_ends_passes_and_the_video_goes_on() {
+    let model = models::save_bytes(&models::endless(0.75), "model.onnx");
+    let of = info(VideoFormat::I420, 64, 48);
+    let settings = [("time-limit", "0.3"), ("target-class", "bright")];
+    let mut rig = Rig::with_model(model, of.clone(), &settings);
+    for _ in 0..2 {
+        let (left, right) = rig.halves(255, 0);
+        assert!(left > 200.0 && right < 30.0, "left {left}, right {right}");
+        let input = halves(&of, 255, 255);
+        let before = bytes(&input);
+        assert!(bytes(&rig.pass(input)) == before, "a frame without a map was painted on");
+    }
+    let warnings = rig.warnings();
+    let (error, text) = warnings.first().expect("a WARNING");
+    assert!(error.matches(gst::StreamError::Failed), "{error:?}");
+    assert!(text.contains("0.3 s") && text.contains("time-limit") && text.contains("goes on"), "{text}");
+}
+
+#[test]
+fn b45_the_model_may_be_replaced_or_cut_short_while_it_runs() {
+    let model = models::with_data_outside();
+    let at = |name: &str| model.dir.path().join(name);
+    let (file, data, other) = (model.path.clone(), at("model.data"), at("other.onnx"));
+    let mut rig = Rig::with_model(model, info(VideoFormat::I420, 64, 48), &[("target-class", "bright")]);
+    let mut goes_on = |after: &str| {
+        let (left, right) = rig.halves(255, 0);
+        assert!(left > 200.0 && right < 30.0, "after {after}: left {left}, right {right}");
+    };
+    goes_on("the start");
+    std::fs::File::options().write(true).open(&data).and_then(|f| f.set_len(1)).unwrap();
+    goes_on("the weights were cut short in place");
+    std::fs::File::options().write(true).open(&file).and_then(|f| f.set_len(100)).unwrap();
+    goes_on("the model was cut short in place");
+    std::fs::write(&other, models::colours().to_bytes().unwrap()).unwrap();
+    std::fs::rename(&other, &file).unwrap();
+    goes_on("another model was moved to its place");
+    std::fs::remove_file(&data).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    goes_on("both were removed");
+    assert!(rig.warnings().is_empty());
+}
+
+#[test]
+fn a_gradient_that_is_wrong_is_refused_and_taken_without_the_check() {
+    let model = models::save(&models::staircase());
+    refused(&model.path, gst::ResourceError::Settings, &["self-check failed", "\"layer\"", "finite differences"]);
+    let mut rig = Rig::with_model(model, info(VideoFormat::I420, 64, 48), &[("self-check", "false")]);
+    rig.halves(255, 0);
+}

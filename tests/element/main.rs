@@ -11,6 +11,9 @@ mod formats;
 mod models;
 mod process;
 mod properties;
+#[allow(dead_code)]
+#[path = "../models/raw.rs"]
+mod raw;
 mod rig;
 mod states;
 mod stream;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use gstgradcam::onnx::{Attr, DType, Model, Tensor};
 use tempfile::TempDir;
 
+use crate::raw::{self, Message, edit, edit_weight, graph, pair, tensor};
+
 /// A model in a folder of its own, which goes with it.
 pub struct OnDisk {
     pub dir: TempDir,
@@ -16,10 +18,14 @@ pub fn save(model: &Model) -> OnDisk {
 }
 
 pub fn save_as(model: &Model, name: &str) -> OnDisk {
+    save_bytes(&model.to_bytes().unwrap(), name)
+}
+
+pub fn save_bytes(bytes: &[u8], name: &str) -> OnDisk {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(&path, model.to_bytes().unwrap()).unwrap();
+    std::fs::write(&path, bytes).unwrap();
     OnDisk { dir, path }
 }
 
@@ -37,6 +43,72 @@ pub fn not_a_number() -> Model {
     model.add_node("Sub", "headroom", &["limit", "input"], &["room"], &[]);
     model.add_node("Sqrt", "root", &["room"], &["rooted"], &[]);
     pointwise(&[("bright", [1.0; 3], 0.0), ("dark", [0.5; 3], 0.0)], "rooted", model)
+}
+
+/// Every weight of "nobody" is negative: nothing speaks for it.
+pub fn nobody() -> Model {
+    let mut model = sides();
+    model.set_initializer("fc.weight", &Tensor::f32(&[2, 2], vec![1.0, -1.0, 0.0, -1.0]));
+    model.set_metadata("gradcam.labels", "bright\nnobody");
+    model
+}
+
+/// As [`sides`], with a staircase of very fine steps beside the scores: its derivative is zero, and yet it rises.
+pub fn staircase() -> Model {
+    let mut model = sides();
+    model.add_initializer("fine", &Tensor::f32(&[1], vec![1e6]));
+    model.add_initializer("high", &Tensor::f32(&[1], vec![3e-6]));
+    model.add_node("Mul", "up", &["scores", "fine"], &["large"], &[]);
+    model.add_node("Floor", "steps", &["large"], &["whole"], &[]);
+    model.add_node("Mul", "down", &["whole", "high"], &["stairs"], &[]);
+    model.add_node("Add", "join", &["scores", "stairs"], &["joined"], &[]);
+    model.keep_outputs(&["joined"]);
+    model
+}
+
+/// As [`sides`], with gigabytes that come to nothing.
+pub fn bomb() -> Model {
+    let mut model = sides();
+    model.add_initializer("sizes", &Tensor::i64s(&[1 << 30]));
+    model.add_node("ConstantOfShape", "bomb", &["sizes"], &["gigabytes"], &[]);
+    model.add_node("ReduceMax", "fuse", &["gigabytes"], &["nothing"], &[]);
+    model.add_node("Add", "join", &["scores", "nothing"], &["joined"], &[]);
+    model.keep_outputs(&["joined"]);
+    model
+}
+
+/// As [`sides`], but a loop never ends on pictures brighter than `limit`, which may be below black.
+pub fn endless(limit: f32) -> Vec<u8> {
+    let mut model = Model::new(13);
+    model.add_initializer("limit", &Tensor::f32(&[1], vec![limit]));
+    model.add_initializer("none", &Tensor::f32(&[1], vec![0.0]));
+    model.add_initializer("one", &Tensor::i64s(&[1]));
+    model.add_node("ReduceMean", "brightness", &["input"], &["mean"], &[("keepdims", Attr::Int(0))]);
+    model.add_node("Reshape", "row", &["mean", "one"], &["mean1"], &[]);
+    model.add_node("Sub", "above", &["mean1", "limit"], &["x"], &[]);
+    model.add_node("Mul", "nothing", &["y", "none"], &["zero_y"], &[]);
+    model.add_node("Add", "keep", &["input", "zero_y"], &["kept"], &[]);
+    let third = 1.0 / 3.0;
+    let model = pointwise(&[("bright", [third; 3], 0.0), ("dark", [-third; 3], 0.9)], "kept", model);
+    // y from x, without end where x is positive
+    let endless = Message::parse(include_bytes!("../data/endless.onnx")).inner(raw::model::GRAPH).remove(0);
+    edit(&model.to_bytes().unwrap(), |g| {
+        let with = |g: Message, field| endless.inner(field).into_iter().fold(g, |g, part| g.with(field, part));
+        with(with(g, graph::NODE), graph::INITIALIZER)
+    })
+}
+
+/// [`sides`] with the convolution's weights in a file beside it, `model.data`.
+pub fn with_data_outside() -> OnDisk {
+    let bytes = edit_weight(&sides().to_bytes().unwrap(), "conv.weight", |t| {
+        let bare = t.without(tensor::RAW).with(tensor::LOCATION, 1);
+        bare.with(tensor::EXTERNAL, pair("location", "model.data"))
+    });
+    let saved = save_bytes(&bytes, "model.onnx");
+    let weights = [[1.0f32 / 3.0; 3], [-1.0 / 3.0; 3]].concat();
+    let data: Vec<u8> = weights.iter().flat_map(|x| x.to_le_bytes()).collect();
+    std::fs::write(saved.dir.path().join("model.data"), data).unwrap();
+    saved
 }
 
 /// "green" lights up on pure green only, "dim" above 24 % grey: they tell colour matrices and ranges apart.

@@ -11,7 +11,7 @@ const ENDLESS: &[u8] = include_bytes!("../data/endless.onnx");
 const TYPES: &[u8] = include_bytes!("../data/types.onnx");
 
 fn engine(model: &[u8], threads: usize) -> Engine {
-    Engine::new(model, &Config { library: Some(crate::library()), threads, unoptimized: false }).unwrap()
+    Engine::new(model, &Config { library: Some(crate::library()), threads, ..Config::default() }).unwrap()
 }
 
 fn x() -> ArrayD<f32> {
@@ -68,7 +68,7 @@ fn what_does_not_fit_is_told_with_name_type_and_shape() {
 
 #[test]
 fn a_model_that_the_runtime_refuses_and_an_absurd_setting_are_errors() {
-    let config = Config { library: Some(crate::library()), threads: 1, unoptimized: true };
+    let config = Config { library: Some(crate::library()), threads: 1, unoptimized: true, ..Config::default() };
     let cut = Engine::new(&TYPES[..TYPES.len() / 2], &config);
     assert!(matches!(cut, Err(Error::Session { why }) if !why.is_empty() && !why.contains('\n')));
     let many = Engine::new(TYPES, &Config { threads: 1_000_000, ..config });

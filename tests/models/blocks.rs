@@ -187,7 +187,7 @@ impl Net {
         let explainer = open(&self.model);
         let info = explainer.info();
         assert_eq!((info.layer.as_str(), info.grid.as_str()), (layer, grid));
-        let check = info.self_check.clone().expect("it was made");
+        let check = info.self_check.clone().expect("it was made").to_string();
         assert!(check.contains("of finite differences"), "{check}");
         explainer
     }

@@ -41,7 +41,7 @@ fn floats(output: &Output) -> ArrayD<f32> {
 }
 
 /// Any tensor of a model, by the plain runtime.
-fn tensor(model: &Model, name: &str, input: &ArrayD<f32>) -> ArrayD<f32> {
+pub fn tensor(model: &Model, name: &str, input: &ArrayD<f32>) -> ArrayD<f32> {
     let mut model = model.clone();
     model.keep_outputs(&[name]);
     floats(&engine(&bytes(&model)).run(&[("x", Input::F32(input.view()))], &[name]).expect("it runs")[0])
@@ -173,7 +173,7 @@ fn no_target_and_no_such_target() {
 }
 
 /// What the library measures with one picture, here with two.
-fn facts(model: &Model, input: &ArrayD<f32>) -> Facts {
+pub fn facts(model: &Model, input: &ArrayD<f32>) -> Facts {
     let names: Vec<String> = model.nodes().flat_map(|n| n.outputs().to_vec()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut probe = model.clone();

@@ -1,7 +1,7 @@
 //! B22, B23: where the scores are, and what they are.
 
 use gstgradcam::onnx::{Attr, DType, Model, Tensor};
-use gstgradcam::{Error, Method};
+use gstgradcam::{Error, Method, ScoreKind};
 
 use super::*;
 
@@ -60,7 +60,18 @@ fn b23_behind_the_logits() {
         m.add_node("Identity", "name", &["p"], &["output"], &[]);
         net::output(m, "output");
     });
+    let scaled = ending(|m| {
+        m.add_initializer("hundred", &Tensor::f32(&[1], vec![100.0]));
+        m.add_node("Softmax", "softmax", &["logits"], &["p"], &axis);
+        m.add_node("Mul", "per_cent", &["hundred", "p"], &["per_cent"], &[]);
+        m.add_node("Clip", "clip", &["per_cent"], &["clipped"], &[]);
+        m.add_node("Transpose", "turn", &["clipped"], &["turned"], &[net::ints("perm", &[1, 0])]);
+        m.add_initializer("shape", &Tensor::i64s(&[1, 1, -1]));
+        m.add_node("Reshape", "reshape", &["turned", "shape"], &["output"], &[]);
+        net::output(m, "output");
+    });
     for (name, model) in [
+        ("scaled", scaled),
         ("softmax", softmax),
         ("log softmax", log),
         ("float64", float64),
@@ -91,17 +102,6 @@ fn b23_sigmoid_gives_each_class_its_own_probability() {
     for map in maps(&mut explainer, &[0, 1, 2, 3, 4].map(Target::Class)) {
         assert!((map.score - own[[0, map.class]]).abs() < 1e-6);
     }
-}
-
-#[test]
-fn b23_one_class() {
-    let mut explainer = open(&of_classes(1));
-    assert_eq!((explainer.info().classes, explainer.info().activation), (1, "sigmoid"));
-    let input = picture(&[1, 3, 8, 8]);
-    let logit = explainer.original_outputs(input.view()).expect("runs").remove(0).1[[0, 0]];
-    let seen = maps(&mut explainer, &[Target::Rank(0)]).remove(0);
-    assert_eq!(seen.class, 0);
-    assert!((seen.score - 1.0 / (1.0 + (-logit).exp())).abs() < 1e-6);
 }
 
 #[test]
@@ -146,24 +146,105 @@ fn b23_classes_on_a_grid_of_one() {
     }
 }
 
+/// Whatever axes of length 1 stand around the classes, and with no batch axis at all.
+#[test]
+fn b23_scores_of_any_rank() {
+    let wanted = maps(&mut open(&net::little()), &ALL);
+    for shape in [&[-1][..], &[1, 1, 5], &[1, 1, 1, 5], &[5, 1, 1], &[1, 5, 1, 1], &[1, 1, 5, 1]] {
+        let model = ending(|m| {
+            m.add_initializer("shape", &Tensor::i64s(shape));
+            m.add_node("Reshape", "reshape", &["logits", "shape"], &["scores"], &[]);
+            net::output(m, "scores");
+        });
+        for versus in [None, Some("1")] {
+            let options = Options { versus: versus.map(String::from), ..options() };
+            let mut explainer = open_with(&model, &options);
+            assert_eq!((explainer.info().classes, explainer.info().score_kind), (5, ScoreKind::Classes), "{shape:?}");
+            let wanted =
+                if versus.is_some() { maps(&mut open_with(&net::little(), &options), &ALL) } else { wanted.clone() };
+            for (seen, wanted) in maps(&mut explainer, &ALL).iter().zip(&wanted) {
+                assert_eq!(seen.class, wanted.class, "{shape:?}");
+                assert!(off(&seen.map, &wanted.map) < 1e-6 && (seen.score - wanted.score).abs() < 1e-6, "{shape:?}");
+            }
+        }
+    }
+}
+
+/// An ArgMax, a TopK or a maximum beside the scores is no rival; alone, it is explained by what it reads.
+#[test]
+fn b23_the_best_class_as_output() {
+    let wanted = maps(&mut open(&net::little()), &ALL);
+    let axis = |axis| [("axis", Attr::Int(axis))];
+    let softmax = |m: &mut Model| m.add_node("Softmax", "softmax", &["logits"], &["p"], &axis(1));
+    let argmax = |m: &mut Model, from: &str| {
+        m.add_node("ArgMax", "best", &[from], &["best"], &[("axis", Attr::Int(1)), ("keepdims", Attr::Int(0))]);
+        m.add_node("Cast", "cast", &["best"], &["class"], &[("to", Attr::Int(6))]);
+        m.add_output("class", Some(DType::I32), None);
+    };
+    let top = |m: &mut Model, from: &str| {
+        m.add_initializer("k", &Tensor::i64s(&[3]));
+        m.add_node("TopK", "top", &[from, "k"], &["values", "indices"], &axis(1));
+        net::output(m, "values");
+        m.add_output("indices", Some(DType::I64), None);
+    };
+    let models = [
+        ending(|m| argmax(m, "logits")),
+        ending(|m| {
+            softmax(m);
+            argmax(m, "p");
+        }),
+        ending(|m| {
+            softmax(m);
+            argmax(m, "p");
+            net::output(m, "p");
+        }),
+        ending(|m| {
+            argmax(m, "logits");
+            net::output(m, "logits");
+        }),
+        ending(|m| top(m, "logits")),
+        ending(|m| {
+            softmax(m);
+            top(m, "p");
+            let attrs = [net::ints("axes", &[1]), ("keepdims", Attr::Int(0))];
+            m.add_node("ReduceMax", "largest", &["p"], &["confidence"], &attrs);
+            net::output(m, "confidence");
+        }),
+    ];
+    for (i, model) in models.iter().enumerate() {
+        let mut explainer = open(model);
+        assert_eq!(explainer.info().score, "logits", "{i}");
+        assert!(explainer.info().warnings.is_empty(), "{i}: {:?}", explainer.info().warnings);
+        for (seen, wanted) in maps(&mut explainer, &ALL).iter().zip(&wanted) {
+            assert!(off(&seen.map, &wanted.map) < 1e-6 && (seen.score - wanted.score).abs() < 1e-6, "{i}");
+        }
+    }
+}
+
 #[test]
 fn b23_shapes_that_are_no_scores() {
-    let vector = ending(|m| {
-        m.add_initializer("shape", &Tensor::i64s(&[-1]));
-        m.add_node("Reshape", "to_vector", &["logits", "shape"], &["scores"], &[]);
-        m.add_node("Relu", "relu", &["scores"], &["output"], &[]);
-        net::output(m, "output");
-    });
-    unusable("B23 [C]", &vector, &["\"output\"", "[5]", "[N, classes]"]);
     let mut map = net::with_input(17, &net::PICTURE);
     net::trunk(&mut map, "x");
     net::output(&mut map, "features");
-    unusable("B23 segmentation", &map, &["\"features\"", "[1, 6, 4, 4]", "segmentation"]);
-    let best = ending(|m| {
-        m.add_node("ArgMax", "best", &["logits"], &["class"], &[("axis", Attr::Int(1))]);
+    unusable("B23 features", &map, &["\"features\"", "[1, 6, 4, 4]", "could be segmentation", "score-kind"]);
+    let five = ending(|m| {
+        m.add_initializer("shape", &Tensor::i64s(&[1, 1, 5, 1, 1]));
+        m.add_initializer("more", &Tensor::i64s(&[1, 2, 5, 2, 1]));
+        m.add_node("Reshape", "reshape", &["logits", "shape"], &["apart"], &[]);
+        m.add_node("Expand", "expand", &["apart", "more"], &["scores"], &[]);
+        net::output(m, "scores");
+    });
+    unusable("B23 [1,2,5,2,1]", &five, &["\"scores\"", "[1, 2, 5, 2, 1]", "can be none"]);
+    let whole = ending(|m| {
+        m.add_node("Cast", "whole", &["logits"], &["votes"], &[("to", Attr::Int(7))]);
+        m.add_node("Abs", "abs", &["votes"], &["class"], &[]);
         m.add_output("class", Some(DType::I64), None);
     });
-    unusable("B23 int64 class", &best, &["\"class\"", "int64", "float32"]);
+    unusable("B23 int64", &whole, &["\"class\"", "int64", "float32"]);
+    let one = Options { score_kind: ScoreKind::Binary, ..options() };
+    let error =
+        refusal_with("B23 no binary", &bytes(&net::little()), &one, &["score-kind=binary", "\"logits\"", "[1, 5]"]);
+    assert!(matches!(error, Error::Setting { name: "score-kind", .. }));
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn typed(dtype: DType, dims: &[Option<usize>]) -> Vec<u8> {
 
 #[test]
 fn b21_other_types() {
-    for name in ["uint8", "float16", "float64", "int64", "bool"] {
+    for name in ["uint8", "float16", "float64", "int64", "bool", "string"] {
         unusable("B21", &typed(DType::named(name), &net::PICTURE), &["\"x\"", name, "float32"]);
     }
     open_bytes(&typed(DType::F32, &net::PICTURE), &options());
@@ -139,6 +139,8 @@ fn b21_float16_inside() {
 fn b22_several_inputs() {
     let mut model = net::little();
     model.add_input("mask", DType::F32, &[Some(1), Some(8)]);
+    model.add_node("Relu", "masked", &["mask"], &["aside"], &[]);
+    net::output(&mut model, "aside");
     unusable("B22", &bytes(&model), &["\"x\"", "1x3x8x8", "\"mask\"", "1x8", "one input"]);
 }
 

@@ -2,10 +2,16 @@
 //! project's list of bad input; every refusal is printed, so that `cargo test --test models -- --nocapture` shows what users read.
 
 mod blocks;
+mod bombs;
 mod contract;
+mod diagnosis;
 mod external;
 mod files;
 mod heads;
+mod heads_binary;
+mod heads_boxes;
+mod heads_places;
+mod heads_written;
 mod inputs;
 mod layers;
 mod net;

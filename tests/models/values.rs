@@ -47,6 +47,24 @@ fn b24_maps_without_heat() {
     assert!(seen[1].map.iter().any(|&x| x > 0.0));
 }
 
+/// The scores are numbers, and their gradient is not: sqrt(0).
+#[test]
+fn b24_a_gradient_that_is_no_number() {
+    let mut model = net::body(17, &net::PICTURE);
+    model.add_node("Sub", "none", &["flat", "flat"], &["zero"], &[]);
+    model.add_node("Sqrt", "root", &["zero"], &["rooted"], &[]);
+    model.add_node("Add", "join", &["flat", "rooted"], &["joined"], &[]);
+    net::linear(&mut model, "joined", "logits", net::CLASSES);
+    net::output(&mut model, "logits");
+    let mut explainer = open(&model);
+    println!("B24 gradient: self-check: {:?}", explainer.info().self_check);
+    let input = picture(&[1, 3, 8, 8]);
+    let logits = explainer.original_outputs(input.view()).expect("it runs").remove(0).1;
+    assert!(logits.iter().all(|x| x.is_finite()));
+    let error = run(&mut explainer, &input, &BEST).expect_err("the map is no map");
+    says("B24 gradient", error, &["map", "finite", "NaN or infinity"]);
+}
+
 /// The network with other attributes at its second convolution.
 fn convolution(attrs: &[(&str, Attr)]) -> Vec<u8> {
     let mut model = net::with_input(17, &net::PICTURE);

@@ -1,12 +1,14 @@
-//! `gradcam inspect`: what is resolved for a model.
+//! `gradcam inspect`: what is found out about a model, whether or not it can be explained, and what that comes to.
 
 use std::path::PathBuf;
 
-use gstgradcam::{Explainer, ModelInfo};
-use serde_json::json;
+use gstgradcam::explain::{CamEquality, MapCheck, SelfCheck};
+use gstgradcam::onnx::{ValueInfo, tensorrt};
+use gstgradcam::{Inspection, ModelInfo};
+use serde_json::{Map, Value, json};
 
 use crate::options::ModelOptions;
-use crate::{Result, say, warn};
+use crate::{Result, say};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -20,49 +22,115 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let explainer = Explainer::open(&args.model, &args.options.to_options())?;
-    let info = explainer.info();
-    warn(info);
+    let seen = Inspection::of(&args.model, &args.options.to_options());
     if args.json {
-        say!("{:#}", as_json(info, explainer.input_shape()));
+        say!("{:#}", as_json(&seen));
     } else {
-        for (name, value) in rows(info, explainer.input_shape()) {
+        for (name, value) in rows(&seen) {
             say!("{name:<15}{value}");
         }
     }
-    Ok(())
+    seen.error.map_or(Ok(()), |error| Err(error.into()))
 }
 
-fn rows(info: &ModelInfo, shape: &[usize]) -> Vec<(&'static str, String)> {
-    let spec = &info.spec;
+type Rows = Vec<(&'static str, String)>;
+
+fn rows(seen: &Inspection) -> Rows {
+    let mut rows = Rows::new();
+    if let Some(file) = &seen.file {
+        let by = if file.producer.is_empty() { String::new() } else { format!(", written by {}", file.producer) };
+        let nodes: usize = file.operators.iter().map(|(_, count)| count).sum();
+        rows.push(("file", format!("opset {}, {nodes} nodes, {} weights{by}", file.opset, file.weights)));
+        rows.extend(lines("inputs", &few(&file.inputs)));
+        rows.extend(lines("outputs", &few(&file.outputs)));
+    }
+    if let Some((name, shape)) = &seen.input {
+        rows.push(("picture", format!("{name:?} {shape:?}")));
+    }
+    if let Some(spec) = &seen.spec {
+        rows.push(("preprocessing", format!("(pixel / 255 - {:?}) / {:?}", spec.mean, spec.std)));
+        let fit =
+            format!("{}, {} to {}x{}", spec.color_format.name(), spec.resize_mode.name(), spec.width, spec.height);
+        rows.extend([("", fit), ("", spec.origin.clone())]);
+    }
+    if let Some(score) = &seen.score {
+        rows.push(("score", format!("{:?}, {} classes, {}", score.tensor, score.classes, score.activation)));
+        rows.push(("", score.found.clone()));
+    }
+    if let Some(info) = &seen.info {
+        rows.extend(resolved(info));
+    }
+    let explained = |tensor: &String| seen.info.as_ref().is_some_and(|info| info.layers.contains(tensor));
+    let others = seen.layers.iter().map(|layer| layer.tensor.clone()).filter(|tensor| !explained(tensor));
+    if seen.score.is_some() {
+        rows.extend(lines("other layers", &others.collect::<Vec<_>>()));
+    }
+    rows.extend(operators(seen));
+    if let Some(obstacles) = &seen.tensorrt {
+        rows.extend(trt(obstacles, seen.info.is_some()));
+    }
+    if let Some(CamEquality { cosine, ratio }) = seen.equality {
+        rows.push(("cam = gradcam", format!("cosine {cosine:.9}, cam is {ratio:.2} times as large")));
+    }
+    if let Some(info) = &seen.info {
+        rows.push(("self-check", info.self_check.as_ref().map_or("not made".into(), SelfCheck::to_string)));
+        let check = info.self_check.as_ref().map_or(0, |check| check.took.as_millis());
+        rows.push(("opened", format!("in {} ms, of which the self-check {check} ms", seen.took.as_millis())));
+    }
+    let titles = std::iter::once("verdict").chain(std::iter::repeat(""));
+    rows.extend(titles.zip(seen.verdicts.iter().map(ToString::to_string)));
+    rows
+}
+
+fn resolved(info: &ModelInfo) -> Rows {
     let labels = match &info.labels[..] {
         [] => "none found; give --labels-file".into(),
         [first, .., last] => format!("{} ({first:?} ... {last:?})", info.labels.len()),
         [only] => format!("1 ({only:?})"),
     };
-    let mut rows = vec![
-        ("input", format!("{:?} {shape:?} float32, {}", info.input, spec.color_format.name())),
-        ("preprocessing", format!("(pixel / 255 - {:?}) / {:?}", spec.mean, spec.std)),
-        ("", format!("{} to {}x{}", spec.resize_mode.name(), spec.width, spec.height)),
-        ("", spec.origin.clone()),
-        ("score", format!("{:?}, {} classes, {}", info.score, info.classes, info.activation)),
-        ("labels", labels),
-        ("method", info.method.name().into()),
-        ("layer", format!("{:?} {:?}", info.layer, info.layer_shape)),
-        ("grid", info.grid.clone()),
-    ];
-    rows.extend(list("other layers", &info.runner_ups));
-    let mut title = "operators";
-    for (operator, count, ruled) in &info.operators {
-        let rule = if *ruled { "" } else { "  NO GRADIENT RULE" };
-        rows.push((std::mem::take(&mut title), format!("{count:>4} {operator}{rule}")));
-    }
-    rows.push(("self-check", info.self_check.clone().unwrap_or_else(|| "not made".into())));
+    let mut rows = vec![("labels", labels), ("method", info.method.name().into())];
+    rows.push(("layer", format!("{:?} {:?}", info.layer, info.layer_shape)));
+    rows.push(("grid", info.grid.clone()));
     rows
 }
 
+/// Those on the way from layer to score; all, where no such way was found.
+fn operators(seen: &Inspection) -> Rows {
+    let titles = |title| std::iter::once(title).chain(std::iter::repeat(""));
+    if seen.operators.is_empty() {
+        let all = seen.file.iter().flat_map(|file| &file.operators).map(|(op, count)| format!("{count:>4} {op}"));
+        return titles("operators").zip(all).collect();
+    }
+    let line = |(op, count, ruled): &(String, usize, bool)| {
+        let nodes: Vec<_> = seen.without_rule.iter().filter(|(missing, _)| missing == op).map(|(_, n)| n).collect();
+        let rule = if *ruled { String::new() } else { format!("  NO GRADIENT RULE: {nodes:?}") };
+        format!("{count:>4} {op}{rule}")
+    };
+    titles("operators").zip(seen.operators.iter().map(line)).collect()
+}
+
+fn trt(obstacles: &[tensorrt::Obstacle], explained: bool) -> Rows {
+    let what = if explained { "the explained model" } else { "the original model" };
+    let not = if obstacles.iter().any(|obstacle| obstacle.refused) { "not " } else { "" };
+    let mut rows = vec![("TensorRT", format!("by the list of {}, {what} is {not}taken", tensorrt::VERSION))];
+    for obstacle in obstacles {
+        let nodes: Vec<&str> = obstacle.nodes.iter().map(|(_, node)| node.as_str()).collect();
+        let nodes = if nodes.is_empty() { String::new() } else { format!(" (at {nodes:?})") };
+        rows.push(("", format!("{}{}{nodes}", if obstacle.refused { "refused: " } else { "" }, obstacle.why)));
+    }
+    rows
+}
+
+/// The first of them: a file may declare each of its weights.
+fn few(values: &[ValueInfo]) -> Vec<String> {
+    const FEW: usize = 8;
+    let more = values.len().saturating_sub(FEW);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    values.iter().take(FEW).map(ValueInfo::to_string).chain(more).collect()
+}
+
 /// Names, as many on a line as fit.
-fn list(title: &'static str, names: &[String]) -> Vec<(&'static str, String)> {
+fn lines(title: &'static str, names: &[String]) -> Rows {
     const WIDE: usize = 90;
     let mut lines = vec![String::new()];
     for name in names {
@@ -81,34 +149,104 @@ fn list(title: &'static str, names: &[String]) -> Vec<(&'static str, String)> {
     titles.zip(lines).collect()
 }
 
-fn as_json(info: &ModelInfo, shape: &[usize]) -> serde_json::Value {
-    let spec = &info.spec;
-    let operators = |wanted: bool| -> serde_json::Value {
-        info.operators
-            .iter()
-            .filter(|(_, _, ruled)| *ruled == wanted)
-            .map(|(operator, count, _)| (operator.clone(), json!(count)))
-            .collect::<serde_json::Map<_, _>>()
-            .into()
-    };
-    json!({
-        "input": { "name": info.input, "shape": shape },
-        "preprocessing": {
+/// Figures as numbers, and `null` for what was not found.
+fn as_json(seen: &Inspection) -> Value {
+    let file = seen.file.as_ref().map(|file| {
+        let list = |values: &[ValueInfo]| -> Vec<Value> {
+            values
+                .iter()
+                .map(|v| json!({ "name": v.name, "type": v.dtype.map(|d| d.name()), "shape": v.shape }))
+                .collect()
+        };
+        json!({
+            "producer": file.producer,
+            "opset": file.opset,
+            "weights": file.weights,
+            "inputs": list(&file.inputs),
+            "outputs": list(&file.outputs),
+            "operators": counts(file.operators.iter().map(|(op, count)| (op, count))),
+        })
+    });
+    let spec = seen.spec.as_ref().map(|spec| {
+        json!({
             "width": spec.width,
             "height": spec.height,
             "color-format": spec.color_format.name(),
             "resize-mode": spec.resize_mode.name(),
             "mean": spec.mean,
             "std": spec.std,
+            "assumed": spec.assumed,
             "origin": spec.origin,
-        },
-        "score": { "tensor": info.score, "activation": info.activation, "classes": info.classes },
-        "labels": &info.labels[..],
-        "method": info.method.name(),
-        "layer": { "tensor": info.layer, "shape": info.layer_shape, "grid": info.grid },
-        "other-layers": info.runner_ups,
-        "operators": { "with-rule": operators(true), "without-rule": operators(false) },
-        "self-check": info.self_check,
-        "warnings": info.warnings,
+        })
+    });
+    let score = seen.score.as_ref().map(|score| {
+        json!({
+            "output": score.output,
+            "kind": score.kind.name(),
+            "tensor": score.tensor,
+            "found": score.found,
+            "activation": score.activation,
+            "classes": score.classes,
+        })
+    });
+    let info = seen.info.as_ref();
+    let layer = info
+        .map(|info| json!({ "tensor": info.layer, "shape": info.layer_shape, "grid": info.grid, "all": info.layers }));
+    let others = seen.layers.iter().filter(|layer| !info.is_some_and(|info| info.layers.contains(&layer.tensor)));
+    let ruled = |wanted: bool| {
+        counts(seen.operators.iter().filter(|(.., ruled)| *ruled == wanted).map(|(op, count, _)| (op, count)))
+    };
+    json!({
+        "file": file,
+        "input": seen.input.as_ref().map(|(name, shape)| json!({ "name": name, "shape": shape })),
+        "preprocessing": spec,
+        "score": score,
+        "labels": info.map(|info| &info.labels[..]),
+        "method": info.map(|info| info.method.name()),
+        "layer": layer,
+        "other-layers": others.map(|layer| &layer.tensor).collect::<Vec<_>>(),
+        "operators": { "with-rule": ruled(true), "without-rule": ruled(false), "missing": nodes(&seen.without_rule) },
+        "tensorrt": seen.tensorrt.as_ref().map(|obstacles| trt_json(obstacles)),
+        "self-check": info.and_then(|info| info.self_check.as_ref()).map(check_json),
+        "cam-equality": seen.equality.map(|CamEquality { cosine, ratio }| json!({ "cosine": cosine, "ratio": ratio })),
+        "opened-ms": milliseconds(seen.took),
+        "warnings": info.map_or(&[][..], |info| &info.warnings),
+        "verdicts": seen.verdicts.iter().map(|v| json!({ "verdict": v.name(), "why": v.why() })).collect::<Vec<_>>(),
+        "error": seen.error.as_ref().map(ToString::to_string),
     })
+}
+
+fn check_json(check: &SelfCheck) -> Value {
+    let mut json = json!({
+        "output-change": check.outputs,
+        "took-ms": milliseconds(check.took),
+        "text": check.to_string(),
+    });
+    match check.map {
+        MapCheck::Gradient(error) => json["gradient-error"] = error.into(),
+        MapCheck::Copies(error) => json["copies-error"] = error.into(),
+        _ => {}
+    }
+    json
+}
+
+fn trt_json(obstacles: &[tensorrt::Obstacle]) -> Value {
+    let each = |o: &tensorrt::Obstacle| json!({ "why": o.why, "refused": o.refused, "nodes": nodes(&o.nodes) });
+    json!({
+        "version": tensorrt::VERSION,
+        "taken": obstacles.iter().all(|obstacle| !obstacle.refused),
+        "obstacles": obstacles.iter().map(each).collect::<Vec<_>>(),
+    })
+}
+
+fn nodes(nodes: &[(String, String)]) -> Vec<Value> {
+    nodes.iter().map(|(operator, node)| json!({ "operator": operator, "node": node })).collect()
+}
+
+fn counts<'a>(operators: impl Iterator<Item = (&'a String, &'a usize)>) -> Map<String, Value> {
+    operators.map(|(operator, count)| (operator.clone(), json!(count))).collect()
+}
+
+fn milliseconds(time: std::time::Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }

@@ -1,12 +1,13 @@
 //! The options that the subcommands share, spelt as the element's properties are.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use gstgradcam::prep::{ColorFormat, Overrides, Preprocess, ResizeMode, parse_size};
 use gstgradcam::render::{Colormap, Style};
-use gstgradcam::{Method, Options};
+use gstgradcam::{Method, Options, ScoreKind};
 
 /// One of the words that the library knows.
 fn choice<T: Copy + Send + Sync + 'static>(
@@ -33,6 +34,9 @@ pub struct ModelOptions {
     /// Output that holds the class scores, where the model has several
     #[arg(long, value_name = "NAME")]
     score_output: Option<String>,
+    /// What these scores belong to, where the graph does not show it
+    #[arg(long, default_value = "auto", value_parser = choice(ScoreKind::all(), ScoreKind::name))]
+    score_kind: ScoreKind,
     /// Scaling of the input values
     #[arg(long, default_value = "auto", value_parser = choice(Preprocess::ALL.iter().copied(), Preprocess::name))]
     preprocess: Preprocess,
@@ -60,6 +64,9 @@ pub struct ModelOptions {
     /// Threads within an operator; 0 = the runtime's choice
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
+    /// Seconds that one run of the model may take before it is stopped; 0 = any
+    #[arg(long, default_value = "60", value_name = "S", value_parser = seconds)]
+    time_limit: f64,
     /// Do not compare the explained model with the original and with finite differences at load
     #[arg(long)]
     no_self_check: bool,
@@ -73,6 +80,7 @@ impl ModelOptions {
             target_layer: self.target_layer.clone(),
             versus: self.versus.clone(),
             score_output: self.score_output.clone(),
+            score_kind: self.score_kind,
             prep: Overrides {
                 preprocess: self.preprocess,
                 mean: self.mean.clone(),
@@ -85,6 +93,7 @@ impl ModelOptions {
             labels_file: self.labels_file.clone(),
             runtime_library: self.runtime_library.clone(),
             threads: self.threads,
+            time_limit: (self.time_limit > 0.0).then(|| Duration::from_secs_f64(self.time_limit)),
             self_check: !self.no_self_check,
         }
     }
@@ -96,8 +105,10 @@ impl ModelOptions {
         let path = |path: &PathBuf| path.to_string_lossy().into_owned();
         let mut given = vec![
             ("method", self.method.name().to_string()),
+            ("score-kind", self.score_kind.name().to_string()),
             ("preprocess", self.preprocess.name().to_string()),
             ("threads", self.threads.to_string()),
+            ("time-limit", self.time_limit.to_string()),
         ];
         let optional = [
             ("target-layer", self.target_layer.clone()),
@@ -154,6 +165,11 @@ impl PaintOptions {
             ("draw-labels", self.labels().to_string()),
         ]
     }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let in_range = |time: &f64| (0.0..=86_400.0).contains(time);
+    text.parse().ok().filter(in_range).ok_or_else(|| "give a number of seconds from 0 (any time) to 86400".into())
 }
 
 fn opacity(text: &str) -> Result<f32, String> {
