@@ -23,7 +23,7 @@ davit_tiny; edgenext_xx_small; efficientformer_l1; efficientformerv2_s0; efficie
 gmlp_ti16_224; mobilevit_xxs; mobilevitv2_050; mvitv2_tiny; xcit_nano_12_p16_224; volo_d1_224 dynamo; twins_svt_small; twins_pcpvt_small
 tnt_s_legacy_patch16_224; tiny_vit_5m_224; pit_ti_224; pit_ti_distilled_224; pvt_v2_b0; nest_tiny; levit_128s; hiera_tiny_224; gcvit_xxtiny
 focalnet_tiny_srf; poolformer_s12; caformer_s18; convformer_s18; visformer_tiny; vitamin_small_224; samvit_base_patch16_224 img_size=256 depth=3
-sequencer2d_s; botnet26t_256; halonet26t; lambda_resnet26t; sebotnet33ts_256; mobilenetv4_hybrid_medium; nextvit_small; fastvit_t8; fastvit_sa12
+sequencer2d_s; botnet26t_256; halonet26t dynamo; lambda_resnet26t; sebotnet33ts_256; mobilenetv4_hybrid_medium; nextvit_small; fastvit_t8; fastvit_sa12
 inception_next_tiny; mambaout_femto; repvit_m0_9; iformer_t; shvit_s1; swiftformer_xs; starnet_s1; convmixer_768_32; convnext_atto
 convnextv2_atto; repvgg_a0; mobileone_s0; gernet_s; cspresnet50; cspdarknet53; densenet121; dla46_c; dpn48b; tf_efficientnet_b0; mixnet_s
 fbnetc_100; tinynet_e; mobilenetv2_050; fasternet_t0; ghostnet_050; ghostnetv2_100; hardcorenas_a; hgnetv2_b0; hrnet_w18_small; lcnet_050
@@ -31,10 +31,17 @@ mobilenetv3_small_050; mobilenetv4_conv_small; nfnet_l0; eca_nfnet_l0; rdnet_tin
 resnest14d; resnet10t; resnetv2_50; rexnet_100; selecsls42; legacy_seresnet18; skresnet18; tresnet_m; vgg11_bn; ese_vovnet19b_dw; xception41
 inception_resnet_v2; inception_v4
 """
+# MobileNetV3 has no size of its own. The mean that ConvNeXt takes off becomes an input without a value, by tf2onnx's doing.
 KERAS = (
-    "MobileNetV2", "EfficientNetB0", "ResNet50V2", "DenseNet121", "NASNetMobile", "ConvNeXtTiny", "Xception", "InceptionV3",
-    "MobileNetV3Small", "EfficientNetV2B0", "VGG16",
+    "MobileNetV2", "EfficientNetB0", "ResNet50V2", "DenseNet121", "NASNetMobile", "ConvNeXtTiny include_preprocessing=False", "Xception",
+    "InceptionV3", "MobileNetV3Small input_shape=(224,224,3)", "EfficientNetV2B0", "VGG16",
 )  # fmt: skip
+
+
+def settings(words):
+    """A name, and what is given with it: "name one=1 two=(2,2)"."""
+    name, *given = words.split()
+    return name, {key: eval(value) for key, value in (one.split("=") for one in given)}
 
 
 def timm(words, path, exporter):
@@ -43,14 +50,13 @@ def timm(words, path, exporter):
     import timm
     import torch
 
-    name, *settings = words.split()
+    name, given = settings(words)
     torch.manual_seed(0)
-    model = timm.create_model(name, pretrained=False, **{k: eval(v) for k, v in (one.split("=") for one in settings)}).eval()
+    model = timm.create_model(name, pretrained=False, **given).eval()
     for parameter in model.parameters():
         if parameter.min() == parameter.max() and parameter.abs().max() < 1e-2:
             torch.nn.init.normal_(parameter, mean=0.3 if parameter.any() else 0.0, std=0.1)
-    size = model.default_cfg["input_size"][1:]
-    size = next((eval(one.partition("=")[2]) for one in settings if one.startswith("img_size")), size)
+    size = given.get("img_size", model.default_cfg["input_size"][1:])
     x = torch.randn(1, 3, *(size if isinstance(size, tuple) else (size, size)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -60,7 +66,7 @@ def timm(words, path, exporter):
             torch.onnx.export(model, (x,), path, dynamo=False, opset_version=17)
 
 
-def keras(name, path, exporter):
+def keras(words, path, exporter):
     """As keras's own export makes it, batch size free, or by tf2onnx for one picture."""
     import keras
     import numpy as np
@@ -68,7 +74,8 @@ def keras(name, path, exporter):
     import tf2onnx
 
     keras.utils.set_random_seed(0)
-    model = getattr(keras.applications, name)(weights=None)
+    name, given = settings(words)
+    model = getattr(keras.applications, name)(weights=None, **given)
     shape = (1, *model.input_shape[1:])
     if exporter == "keras":
         model(np.zeros(shape, "float32"))
@@ -80,17 +87,13 @@ def keras(name, path, exporter):
 
 
 def wanted(library):
-    """(key in the table, what to build, exporter, file name)"""
+    """What the row is called, what is built, and the exporter."""
     if library == "keras":
-        for name in KERAS:
-            for exporter in ("keras", "tf2onnx"):
-                yield f"{name} {exporter}", name, exporter
-        return
-    for words in TIMM.replace("\n", ";").split(";"):
-        if words := words.strip():
-            exporter = "dynamo" if words.endswith("dynamo") else "torchscript"
-            words = words.removesuffix(" dynamo")
-            yield f"{words.replace(' ', ':')} {exporter}", words, exporter
+        files = [(words, exporter) for words in KERAS for exporter in ("keras", "tf2onnx")]
+    else:
+        lines = [line.strip() for line in TIMM.replace("\n", ";").split(";")]
+        files = [(line.removesuffix(" dynamo"), "dynamo" if line.endswith(" dynamo") else "torchscript") for line in lines if line]
+    return [(f"{words.replace(' ', ':')} {exporter}", words, exporter) for words, exporter in files]
 
 
 def look(program, path):
@@ -100,7 +103,7 @@ def look(program, path):
         "grid": seen["layer"]["grid"],
         "method": seen["method"],
         "missing": sorted(seen["operators"]["without-rule"]),
-        "self-check": seen["self-check"],
+        "self-check": seen["self-check"]["text"],
     }
 
 

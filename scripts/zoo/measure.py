@@ -39,7 +39,7 @@ def is_right(program, folder, name, path):
         "grid": seen["layer"]["grid"],
         "method": seen["method"],
         "missing": sorted(seen["operators"]["without-rule"]),
-        "self-check": seen["self-check"],
+        "self-check": seen["self-check"]["text"],
     }
     here = case.Case(program, folder, name, path)
     row["documented"] = here.documented(layer)
@@ -48,7 +48,7 @@ def is_right(program, folder, name, path):
     middle = in_the_middle(here, [layer, *others])
     if middle is not None:
         row["middle layer"], row["middle"] = middle.layer, middle.gradcam()
-        if row["middle"] < case.GOOD:
+        if row["middle"] < case.CLOSE:
             row["doubt"] = middle.doubt()
     if name in case.EVERY_METHOD:
         if middle is not None:

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import models
-from case import CLASSES, EVERY_METHOD, GOOD
+from case import CLASSES, CLOSE, EVERY_METHOD, GOOD
 
 PACKAGES = ("torch", "torchvision", "grad-cam", "onnx", "onnxruntime", "timm", "keras", "tf2onnx")
 ONE = 1 - 5e-7  # what six digits round to 1
@@ -38,7 +38,7 @@ against a picture by chance.
 """
 
 DOUBT = """
-## Where the middle is below {good}
+## Where the middle is below {close}
 
 Random weights put many activations onto the kinks of ReLU and max pooling, where rounding decides the side, and batch normalisation
 folded by an exporter rounds otherwise than torch. So torch in float32 does not have the map of torch in float64 either, and
@@ -135,7 +135,7 @@ def summary(rows, others, lowest_method):
     text = f"- **In the middle of the network** it is at least {GOOD} in {sum(m >= GOOD for m in middles)} of {len(middles)} files"
     if doubts:
         nearer = sum(doubt["gradcam off"] < doubt["torch off"] for doubt in doubts)
-        text += f"; of the other {len(doubts)}, finite differences of the file's own score side with `gradcam` in {nearer}"
+        text += f"; finite differences of the file's own score side with `gradcam` in {nearer} of the {len(doubts)} below {CLOSE}"
     lines.append(text + f"; lowest {min(middles):.6f}.")
     lines.append(f"- **Every method** agrees with its formula on torch's gradient to a correlation of at least {lowest_method:.6f}.")
     if timed := [ratio for row in good.values() if "ratio" in row for ratio in row["ratio"].values()]:
@@ -158,7 +158,7 @@ def main():
     text = HEAD.format(summary=summary(rows, others, lowest), classes=CLASSES)
     text += "\n".join(zoo_line(key, row) for key, row in rows.items()) + "\n"
     if doubts := [doubt_line(key, row) for key, row in rows.items() if "doubt" in row]:
-        text += DOUBT.format(good=GOOD) + "\n".join(doubts) + "\n"
+        text += DOUBT.format(close=CLOSE) + "\n".join(doubts) + "\n"
     text += METHODS + table + "\n"
     if others:
         text += elsewhere_table(others) + "\n"

@@ -39,7 +39,7 @@ class Reference:
 
     def __init__(self, model, x, dtype=torch.float64):
         self.model = copy.deepcopy(model).to(dtype)
-        self.x = x.to(dtype).requires_grad_()
+        self.x = x.clone().to(dtype).requires_grad_()
         with Recorder() as recorder:
             self.logits = self.model(self.x)
         self.seen = recorder.seen
@@ -75,7 +75,7 @@ class Grid:
             self.kind = "first"
         elif len(shape) == 4 and tuple(shape[1:3]) == tuple(grid):
             self.kind = "last"
-        elif len(shape) == 3 and shape[1] >= self.h * self.w:
+        elif np.prod(shape[:-2]) == 1 and shape[-2] >= self.h * self.w:
             self.kind = "tokens"
         else:
             raise ValueError(f"no grid of {self.h}x{self.w} in a tensor of shape {self.shape}")
@@ -87,7 +87,7 @@ class Grid:
             return t
         if self.kind == "last":
             return t.permute(0, 3, 1, 2)
-        return t[:, t.shape[1] - self.h * self.w :].transpose(1, 2).reshape(1, -1, self.h, self.w)
+        return t[..., t.shape[-2] - self.h * self.w :, :].transpose(-1, -2).reshape(1, -1, self.h, self.w)
 
     def everywhere(self, column):
         """A tensor of the layout that has the channels [C] in each cell, and zero beside the cells."""
@@ -97,7 +97,7 @@ class Grid:
         elif self.kind == "last":
             made[:] = column
         else:
-            made[:, self.shape[1] - self.h * self.w :] = column
+            made[..., self.shape[-2] - self.h * self.w :, :] = column
         return made
 
 
