@@ -7,6 +7,7 @@ mod explanation;
 mod info;
 mod options;
 mod probe;
+mod scorer;
 mod sessions;
 
 use std::path::Path;
@@ -16,9 +17,10 @@ pub use explanation::{ClassMap, Explanation};
 pub use info::ModelInfo;
 use ndarray::{Array1, ArrayD, ArrayViewD, Axis, Ix4};
 pub use options::Options;
+pub use scorer::Scorer;
 use sessions::Sessions;
 
-use crate::cam::{self, Names, Request, Target};
+use crate::cam::{self, Method, Names, Request, Target};
 use crate::engine::{Engine, Input, Interrupter, Output};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Region};
@@ -41,6 +43,7 @@ pub struct Explainer {
     preparer: Preparer,
     buffer: Vec<f32>,
     info: ModelInfo,
+    options: Options,
 }
 
 impl Explainer {
@@ -68,10 +71,35 @@ impl Explainer {
             }
             (other, _) => other,
         })?;
+        let labels = |classes| labels::resolve(options.labels_file.as_deref(), &metadata, Some(model), classes);
+        Self::write(original, input, spec, sessions, options, labels)
+    }
+
+    /// The same model by another method or at other layers, with all other options as they are; the weights are shared.
+    ///
+    /// # Errors
+    /// As [`Explainer::open`].
+    pub fn with(&self, method: Method, target_layer: Option<&str>) -> Result<Explainer> {
+        let options = Options { method, target_layer: target_layer.map(String::from), ..self.options.clone() };
+        let spec = self.info.spec.clone();
+        let input = probe::picture(&self.original, Some((spec.width, spec.height)))?;
+        let labels = |_| Ok((self.info.labels.to_vec(), Vec::new()));
+        Self::write(self.original.clone(), input, spec, self.sessions.clone(), &options, labels)
+    }
+
+    /// Measures, lowers and checks a model whose input is pinned; `labels` gives names, and what is to be said of them, for so
+    /// many classes.
+    fn write(
+        original: Model,
+        input: probe::Picture,
+        spec: Spec,
+        sessions: Sessions,
+        options: &Options,
+        labels: impl FnOnce(usize) -> Result<(Vec<String>, Vec<String>)>,
+    ) -> Result<Explainer> {
         let facts = probe::measure(&original, &input, &sessions)?;
         let lowered = cam::lower(&original, &facts, &input.name, &options.request())?;
-        let (labels, warnings) =
-            labels::resolve(options.labels_file.as_deref(), &metadata, Some(model), lowered.head.classes)?;
+        let (labels, warnings) = labels(lowered.head.classes)?;
         let mut explained = lowered.model;
         for (key, value) in spec.metadata() {
             explained.set_metadata(key, &value);
@@ -112,6 +140,7 @@ impl Explainer {
                 self_check: None,
             },
             shape: input.shape,
+            options: options.clone(),
         };
         if let Some(text) = &options.versus {
             explainer.set_versus(&explainer.info.versus(text)?)?;
