@@ -85,7 +85,9 @@ fn legend(page: &mut String, evaluation: &Evaluation) {
 }
 
 fn summary(page: &mut String, evaluation: &Evaluation) {
-    page.push_str("<section><h2>The figures</h2><div class=\"panels\">");
+    page.push_str("<section><h2>The figures</h2>");
+    verdicts(page, evaluation);
+    page.push_str("<div class=\"panels\">");
     for metric in evaluation.metrics() {
         let rows: Vec<(String, &'static str, Option<Estimate>)> = (evaluation.rows.iter().enumerate())
             .map(|(at, row)| (row.name.clone(), tone(evaluation, at), evaluation.estimate(at, metric)))
@@ -99,6 +101,22 @@ fn summary(page: &mut String, evaluation: &Evaluation) {
         );
     }
     page.push_str("</div></section>\n");
+}
+
+/// Where each method beats every baseline beyond doubt.
+fn verdicts(page: &mut String, evaluation: &Evaluation) {
+    let against = evaluation.against();
+    let metrics = evaluation.metrics();
+    for (at, row) in evaluation.rows.iter().enumerate().filter(|(_, row)| row.method.is_some()) {
+        let ahead = |column: usize| {
+            let mut gains = against.iter().filter(|one| one.method == at).map(|one| one.gains[column]);
+            gains.all(|gain| gain.is_some_and(|gain| gain.low > 0.0))
+        };
+        let won: Vec<&str> = (0..metrics.len()).filter(|&i| ahead(i)).map(|i| metrics[i].title()).collect();
+        let won = if won.is_empty() { "no figure".into() } else { won.join(", ") };
+        let (tone, name) = (tone(evaluation, at), safe(&row.name));
+        let _ = write!(page, "<p><b class=\"{tone}\">{name}</b> beats every baseline beyond doubt in: {won}.</p>");
+    }
 }
 
 fn better(metric: Metric) -> &'static str {
@@ -147,11 +165,11 @@ fn mean_curves(page: &mut String, evaluation: &Evaluation) {
     }
     page.push_str("<section><h2>The mean curves</h2><div class=\"panels two\">");
     let records: Vec<&Record> = evaluation.records.iter().collect();
-    page.push_str(&both(evaluation, &records, (460.0, 240.0)));
+    page.push_str(&both(evaluation, &records, (460.0, 230.0)));
     page.push_str("</div></section>\n");
 }
 
-/// The deletion and the insertion curves of some records, of each row the mean.
+/// The deletion and the insertion curves of some records, of each row the mean; small ones without many words.
 fn both(evaluation: &Evaluation, records: &[&Record], size: (f64, f64)) -> String {
     let mut text = String::new();
     for metric in [Metric::Deletion, Metric::Insertion].into_iter().filter(|m| evaluation.settings.metrics.contains(m))
@@ -164,9 +182,10 @@ fn both(evaluation: &Evaluation, records: &[&Record], size: (f64, f64)) -> Strin
         };
         let _ = write!(
             text,
-            "<figure><figcaption><b>{}</b> {how}</figcaption>{}</figure>",
+            "<figure><figcaption><b>{}</b> {}</figcaption>{}</figure>",
             metric.title(),
-            curves(&lines, what, size)
+            if size.0 > 300.0 { how } else { "" },
+            curves(&lines, if size.0 > 300.0 { what } else { "" }, size)
         );
     }
     text
@@ -183,7 +202,10 @@ fn mean_line(evaluation: &Evaluation, records: &[&Record], row: usize, metric: M
 }
 
 fn pictures(page: &mut String, evaluation: &Evaluation, shots: &Shots) {
-    page.push_str("<section><h2>The pictures</h2>");
+    page.push_str(
+        "<section><h2>The pictures</h2><p>Each map covers what the model sees of the picture. Dashed: the object's box. Ring: \
+         the map's peak.</p>",
+    );
     if shots.0.len() < evaluation.records.len() {
         let _ = write!(page, "<p>The first {} of {}.</p>", shots.0.len(), evaluation.records.len());
     }
@@ -251,7 +273,7 @@ fn card(page: &mut String, evaluation: &Evaluation, record: &Record, shot: &Shot
     }
     page.push_str("</div>");
     if case.faithful {
-        let _ = write!(page, "<div class=\"curves\">{}</div>", both(evaluation, &[record], (260.0, 130.0)));
+        let _ = write!(page, "<div class=\"curves\">{}</div>", both(evaluation, &[record], (260.0, 104.0)));
     }
     page.push_str("</div></article>");
 }
