@@ -23,7 +23,7 @@ try:
 except ImportError as error:
     sys.exit(f"evaluate_peers.py: {error}; `pip install torch torchcam grad-cam onnxruntime` installs all, in a virtual environment")
 
-ROAD_PICTURES = 4  # its linear systems take minutes
+ROAD_PICTURES = 2  # its linear systems take minutes
 
 
 class Network(torch.nn.Module):

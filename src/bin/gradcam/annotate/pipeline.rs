@@ -12,6 +12,7 @@ use gst::prelude::*;
 use super::Args;
 use super::formats::{Format, make, set};
 use crate::Result;
+use crate::progress::Progress;
 
 const BASE: &str = "gstreamer1.0-plugins-base";
 const GOOD: &str = "gstreamer1.0-plugins-good";
