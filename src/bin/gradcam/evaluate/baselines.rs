@@ -31,7 +31,8 @@ impl Baseline {
     pub fn map(self, grid: (usize, usize), input: &[f32], shape: Shape, random: &mut Random) -> Array2<f32> {
         match self {
             Baseline::Centre => {
-                let off = |i: usize, n: usize| ((i as f32 + 0.5) / n as f32 - 0.5) / 0.25;
+                // the same on both sides, to the bit
+                let off = |i: usize, n: usize| (2 * i + 1).abs_diff(n) as f32 / (2 * n) as f32 / 0.25;
                 Array2::from_shape_fn(grid, |(y, x)| (-0.5 * (off(y, grid.0).powi(2) + off(x, grid.1).powi(2))).exp())
             }
             Baseline::Random => Array2::from_shape_simple_fn(grid, || random.uniform()),

@@ -109,7 +109,8 @@ mod tests {
         let map = array![[0.0, 1.0], [0.0, 3.0]];
         let lower = [false, false, true, true];
         let seen = locate(&map, &lower, (2, 2), 0.0).expect("heat");
-        assert_eq!((seen.hit, seen.energy, seen.peak), (true, 0.75, (0.75, 0.75)));
+        assert_eq!((seen.hit, seen.peak), (true, (0.75, 0.75)));
+        assert!((seen.energy - 0.75).abs() < 1e-6, "{}", seen.energy);
         let far = [true, false, false, false];
         assert!(!locate(&map, &far, (2, 2), 1.0).expect("heat").hit);
         assert!(locate(&map, &far, (2, 2), 1.5).expect("heat").hit, "the corner is 1.41 away");

@@ -67,7 +67,7 @@ pub fn curves(lines: &[Line], what: &str, (width, height): (f64, f64)) -> String
 pub fn intervals(rows: &[(String, &'static str, Option<Estimate>)]) -> String {
     const ROW: f64 = 22.0;
     const WIDTH: f64 = 330.0;
-    let (left, right) = (96.0, 48.0);
+    let (left, right) = (116.0, 48.0);
     let all = || rows.iter().filter_map(|(.., estimate)| *estimate);
     let low = all().map(|e| e.low).fold(0.0, f64::min);
     let low = if low < 0.0 { -nice(-low) } else { 0.0 };
