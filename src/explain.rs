@@ -10,6 +10,7 @@ mod inspection;
 mod options;
 mod probe;
 mod room;
+mod scorer;
 mod sessions;
 mod verdict;
 
@@ -23,10 +24,11 @@ pub use info::ModelInfo;
 pub use inspection::{FileInfo, Inspection, ScoreInfo};
 use ndarray::{Array1, ArrayD, ArrayViewD, Axis, Ix4};
 pub use options::Options;
+pub use scorer::Scorer;
 use sessions::Sessions;
 pub use verdict::Verdict;
 
-use crate::cam::{self, Names, Request, ScoreKind, Target};
+use crate::cam::{self, Method, Names, Request, ScoreKind, Target};
 use crate::engine::{Engine, Input, Interrupter, Output};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Region};
@@ -49,6 +51,7 @@ pub struct Explainer {
     preparer: Preparer,
     buffer: Vec<f32>,
     info: ModelInfo,
+    options: Options,
 }
 
 impl Explainer {
@@ -85,8 +88,35 @@ impl Explainer {
             }
             (other, _) => other,
         })?;
+        let names = labels::resolve(options.labels_file.as_deref(), &metadata, Some(model))?;
+        Self::write(found, input, spec, sessions, options, names)
+    }
+
+    /// The same model by another method or at other layers, with all other options as they are; the weights are shared.
+    ///
+    /// # Errors
+    /// As [`Explainer::open`].
+    pub fn with(&self, method: Method, target_layer: Option<&str>) -> Result<Explainer> {
+        let options = Options { method, target_layer: target_layer.map(String::from), ..self.options.clone() };
+        let spec = self.info.spec.clone();
+        let input = probe::picture(&self.original, Some((spec.width, spec.height)))?;
+        let names = (self.info.labels.to_vec(), Vec::new());
+        let mut found = Found { model: Some(self.original.clone()), ..Found::default() };
+        Self::write(&mut found, input, spec, self.sessions.clone(), &options, names)
+    }
+
+    /// Measures, lowers and checks the model that was found, its input pinned; `names` are those of its classes, and what is to be
+    /// said of them.
+    fn write(
+        found: &mut Found,
+        input: probe::Picture,
+        spec: Spec,
+        sessions: Sessions,
+        options: &Options,
+        (names, mut warnings): (Vec<String>, Vec<String>),
+    ) -> Result<Explainer> {
+        let original = found.model.as_ref().expect("it was found");
         let facts = &*found.facts.insert(probe::measure(original, &input, &sessions)?);
-        let (names, mut warnings) = labels::resolve(options.labels_file.as_deref(), &metadata, Some(model))?;
         found.class_names = names.len();
         let request = options.request(names.len());
         let lowered = cam::lower(original, facts, &input.name, &request)?;
@@ -143,6 +173,7 @@ impl Explainer {
                 self_check: None,
             },
             shape: input.shape,
+            options: options.clone(),
         };
         if let Some(text) = &options.versus {
             explainer.set_versus(&explainer.info.versus(text)?)?;

@@ -67,7 +67,7 @@ pub(super) fn pin(mut model: Model, picture: &Picture, sessions: &Sessions) -> R
     relaxed.settle(&new).map_err(refuse)
 }
 
-fn set_shape(model: &mut Model, name: &str, shape: &[usize]) {
+pub(super) fn set_shape(model: &mut Model, name: &str, shape: &[usize]) {
     model.pin_input(name, DType::F32, shape);
     model.drop_declared_shapes();
 }

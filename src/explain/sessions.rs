@@ -10,7 +10,7 @@ use crate::onnx::Model;
 const LARGE: usize = 1024;
 
 /// The weights of a model by the address of their bytes, which its clones share.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Sessions {
     weights: HashMap<usize, Weight>,
     config: Config,

@@ -62,9 +62,7 @@ pub fn run(args: &Args) -> Result<()> {
     warn(explainer.info());
     let targets = explainer.targets(&args.target_class)?;
     let explanation = if let Some(mut picture) = picture {
-        let (width, height) = (picture.width() as usize, picture.height() as usize);
-        let planes = vec![Plane { data: picture.as_raw().as_slice(), stride: width * 3 }];
-        let explanation = explainer.explain(&Frame::new(Format::Rgb, width, height, COLOR, planes)?, &targets)?;
+        let explanation = explainer.explain(&frame(&picture)?, &targets)?;
         if let Some(path) = &args.overlay {
             paint(&mut picture, &explanation, &args.paint)?;
             picture.save_with_format(path, image::ImageFormat::Png).map_err(|error| cannot_write(path, &error))?;
@@ -91,8 +89,22 @@ fn cannot_write(path: &Path, error: &dyn std::fmt::Display) -> String {
     format!("cannot write {path:?}: {error}")
 }
 
+/// A decoded picture as the library takes it.
+pub fn frame(picture: &RgbImage) -> Result<Frame<'_>> {
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let planes = vec![Plane { data: picture.as_raw().as_slice(), stride: width * 3 }];
+    Ok(Frame::new(Format::Rgb, width, height, COLOR, planes)?)
+}
+
+/// The same, to be painted on.
+pub fn frame_mut(picture: &mut RgbImage) -> Result<FrameMut<'_>> {
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let data: &mut [u8] = picture;
+    Ok(FrameMut::new(Format::Rgb, width, height, COLOR, vec![Plane { data, stride: width * 3 }])?)
+}
+
 /// A picture the right way up: a camera's JPEG may say that it lies on its side.
-fn read_image(path: &Path) -> Result<RgbImage> {
+pub fn read_image(path: &Path) -> Result<RgbImage> {
     let cannot =
         |error: &dyn std::fmt::Display| format!("cannot read the picture {path:?}: {error}; give a PNG or a JPEG");
     let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(|error| cannot(&error))?;
@@ -126,9 +138,7 @@ fn write_maps(path: &Path, explanation: &Explanation) -> Result<()> {
 }
 
 fn paint(picture: &mut RgbImage, explanation: &Explanation, options: &PaintOptions) -> Result<()> {
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let data: &mut [u8] = picture;
-    let mut frame = FrameMut::new(Format::Rgb, width, height, COLOR, vec![Plane { data, stride: width * 3 }])?;
+    let mut frame = frame_mut(picture)?;
     let mut painter = Painter::new(options.style());
     painter.paint(&mut frame, explanation.heat().view(), explanation.region)?;
     if options.labels() {

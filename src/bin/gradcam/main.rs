@@ -1,12 +1,14 @@
 //! `gradcam`, the command line over the library: looks into a model, explains a picture, rewrites a model, annotates a
-//! video, measures the cost.
+//! video, measures how faithful the maps are and what they cost.
 
 mod annotate;
 mod bench;
+mod evaluate;
 mod explain;
 mod export;
 mod inspect;
 mod options;
+mod progress;
 
 use std::process::ExitCode;
 
@@ -30,6 +32,8 @@ enum Command {
     Export(export::Args),
     /// Annotate a whole video file
     Annotate(annotate::Args),
+    /// Measure how faithful the maps are, over a folder of pictures
+    Evaluate(evaluate::Args),
     /// Time plain against explained inference, and each stage of a frame
     Bench(bench::Args),
 }
@@ -77,6 +81,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Annotate(args) => annotate::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Bench(args) => bench::run(&args),
     };
     match done {

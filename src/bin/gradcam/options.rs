@@ -9,8 +9,8 @@ use gstgradcam::prep::{ColorFormat, Overrides, Preprocess, ResizeMode, parse_siz
 use gstgradcam::render::{Colormap, Style};
 use gstgradcam::{Method, Options, ScoreKind};
 
-/// One of the words that the library knows.
-fn choice<T: Copy + Send + Sync + 'static>(
+/// One of the words that are known.
+pub fn choice<T: Copy + Send + Sync + 'static>(
     all: impl IntoIterator<Item = T>,
     name: fn(T) -> &'static str,
 ) -> impl TypedValueParser<Value = T> {

@@ -9,8 +9,6 @@ use crate::options::{ModelOptions, PaintOptions};
 mod formats;
 #[cfg(feature = "plugin")]
 mod pipeline;
-#[cfg(feature = "plugin")]
-mod progress;
 
 #[derive(Debug, clap::Args)]
 #[cfg_attr(not(feature = "plugin"), allow(dead_code))]

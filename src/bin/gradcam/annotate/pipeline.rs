@@ -11,8 +11,8 @@ use gst::prelude::*;
 
 use super::Args;
 use super::formats::{Format, make, set};
-use super::progress::Progress;
 use crate::Result;
+use crate::progress::Progress;
 
 const BASE: &str = "gstreamer1.0-plugins-base";
 const GOOD: &str = "gstreamer1.0-plugins-good";
@@ -276,7 +276,10 @@ fn play(pipeline: &gst::Pipeline, decode: &gst::Element, shared: &Arc<Shared>) -
         }
         let frames = shared.frames.load(Ordering::Relaxed);
         let duration = decode.query_duration::<gst::ClockTime>().map(Duration::from);
-        progress.show(Duration::from_nanos(shared.position.load(Ordering::Relaxed)), duration, frames);
+        let position = Duration::from_nanos(shared.position.load(Ordering::Relaxed)).as_secs_f64();
+        let fps = frames as f64 / progress.spent().as_secs_f64().max(1e-3);
+        let share = duration.map(|all| position / all.as_secs_f64().max(1e-9));
+        progress.show(share, &format!("{frames} frames, {fps:.1} a second"));
         let Some(message) = message else {
             if started.is_err() {
                 return Err("the pipeline does not start".to_string().into());

@@ -1,4 +1,4 @@
-//! How far the annotation is: a bar on a terminal, plain lines elsewhere.
+//! How far a long command is: a bar on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -7,6 +7,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 /// Plain lines come this far apart.
 const LINE: Duration = Duration::from_secs(10);
+/// The bar has so many steps.
+const STEPS: u64 = 1000;
 
 pub struct Progress {
     bar: Option<ProgressBar>,
@@ -19,30 +21,29 @@ impl Progress {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style =
                 ProgressStyle::with_template("{wide_bar} {percent:>3} %  {msg}").expect("the template is well-formed");
-            ProgressBar::new(0).with_style(style)
+            ProgressBar::new(STEPS).with_style(style)
         });
         Self { bar, start: Instant::now(), last_line: Instant::now() }
     }
 
-    /// Shows how far it is; `duration` is unknown for some streams.
-    pub fn show(&mut self, position: Duration, duration: Option<Duration>, frames: u64) {
-        let spent = self.start.elapsed();
-        let fps = frames as f64 / spent.as_secs_f64().max(1e-3);
-        let share = duration.map(|all| (position.as_secs_f64() / all.as_secs_f64().max(1e-9)).min(1.0));
-        let left = share.filter(|share| *share > 0.0).map(|share| spent.as_secs_f64() * (1.0 - share) / share);
+    /// Since it began.
+    pub fn spent(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Shows what is done; the share, 0 to 1, is not always known.
+    pub fn show(&mut self, share: Option<f64>, what: &str) {
+        let share = share.map(|share| share.min(1.0));
+        let left = share.filter(|share| *share > 0.0).map(|share| self.spent().as_secs_f64() * (1.0 - share) / share);
         let left = left.map_or_else(String::new, |seconds| format!(", {} left", clock(seconds)));
-        let message = format!("{frames} frames, {fps:.1} a second{left}");
         match &self.bar {
             Some(bar) => {
-                if let Some(all) = duration {
-                    bar.set_length(all.as_millis() as u64);
-                }
-                bar.set_position(position.as_millis() as u64);
-                bar.set_message(message);
+                bar.set_position(share.map_or(0, |share| (share * STEPS as f64) as u64));
+                bar.set_message(format!("{what}{left}"));
             }
             None if self.last_line.elapsed() >= LINE => {
                 let percent = share.map_or_else(String::new, |share| format!("{:.0} %, ", share * 100.0));
-                eprintln!("gradcam: {percent}{message}");
+                eprintln!("gradcam: {percent}{what}{left}");
                 self.last_line = Instant::now();
             }
             None => {}
