@@ -12,7 +12,9 @@ PHOTOS := $(addprefix downloads/,chelsea.png coffee.png camera.png rocket.jpg)
 PROFILE :=
 # `make bench-peers PYTHON=...` names the Python that has torch.
 PYTHON ?= python3
-demo build install bench bench-peers: PROFILE := --release
+# `make zoo ZOO_PYTHON=...` names one that has what scripts/zoo/requirements.txt lists, in place of an environment of its own.
+ZOO_PYTHON ?= out/zoo/venv/bin/python
+demo build install bench bench-peers zoo zoo-timings: PROFILE := --release
 
 export ORT_DYLIB_PATH ?= $(CURDIR)/$(RUNTIME)
 
@@ -24,7 +26,7 @@ SECONDS := 60
 FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing
 
-.PHONY: help demo test build install lint bench bench-peers fuzz setup runtime model media clean
+.PHONY: help demo test build install lint bench bench-peers zoo zoo-timings fuzz setup runtime model media clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' Makefile | awk -F' - ' '{ printf "%-20s%s\n", $$1, $$2 }'
@@ -57,6 +59,16 @@ bench: build runtime model ## time plain against explained inference, and each s
 bench-peers: bench $(WEIGHTS) ## the same in torch and pytorch-grad-cam, where they are installed
 	$(PYTHON) scripts/bench_peers.py $(WEIGHTS)
 
+zoo: build runtime $(ZOO_PYTHON) ## explain every torchvision architecture, and timm's and Keras's, and compare with torch: docs/zoo.md (hours)
+	$(ZOO_PYTHON) scripts/zoo/measure.py target/release/gradcam out/zoo
+	$(ZOO_PYTHON) scripts/zoo/elsewhere.py target/release/gradcam out/zoo timm
+	$(ZOO_PYTHON) scripts/zoo/elsewhere.py target/release/gradcam out/zoo keras
+	$(ZOO_PYTHON) scripts/zoo/page.py out/zoo docs/zoo.md
+
+zoo-timings: build runtime $(ZOO_PYTHON) ## the columns of docs/zoo.md that tell times, on a machine that does nothing else
+	$(ZOO_PYTHON) scripts/zoo/measure.py target/release/gradcam out/zoo --timings
+	$(ZOO_PYTHON) scripts/zoo/page.py out/zoo docs/zoo.md
+
 # What is found lies in out/fuzz, and belongs into tests/fuzz/corpus once it is mended: `make test` replays that.
 fuzz: ## look for files that break the reader or the surgery, with libFuzzer
 	@mkdir -p out/fuzz
@@ -80,6 +92,11 @@ media: $(VIDEO) ## make the demo video into media/
 clean: ## remove all that was built, made and downloaded
 	cargo clean
 	rm -rf downloads media models out runtime
+
+out/zoo/venv/bin/python: scripts/zoo/requirements.txt
+	$(PYTHON) -m venv out/zoo/venv
+	$@ -m pip install --quiet --requirement $<
+	touch $@
 
 $(RUNTIME):
 	scripts/fetch.sh onnxruntime runtime 'onnxruntime/capi/libonnxruntime*.so*' \

@@ -63,7 +63,7 @@ def in_the_middle(here, layers):
     for layer in sorted(layers[1:], key=lambda layer: abs(layers.index(layer) - half)):
         try:
             return here.at(layer).choose()
-        except (Failed, ValueError):
+        except Failed:
             continue
     return None
 

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytorch_grad_cam
 import torch
+from program import Failed
 from pytorch_grad_cam.utils.image import scale_cam_image
 from pytorch_grad_cam.utils.svd_on_activations import get_2d_projection_with_sign_correction
 from torch.overrides import TorchFunctionMode
@@ -78,7 +79,7 @@ class Grid:
         elif np.prod(shape[:-2]) == 1 and shape[-2] >= self.h * self.w:
             self.kind = "tokens"
         else:
-            raise ValueError(f"no grid of {self.h}x{self.w} in a tensor of shape {self.shape}")
+            raise Failed(f"no grid of {self.h}x{self.w} in a tensor of shape {self.shape}")
 
     def pictures(self, tensor):
         """As [1, C, h, w]."""
