@@ -88,8 +88,11 @@ impl Explainer {
             }
             (other, _) => other,
         })?;
-        let names = labels::resolve(options.labels_file.as_deref(), &metadata, Some(model))?;
-        Self::write(found, input, spec, sessions, options, names)
+        let (names, mut warnings) = labels::resolve(options.labels_file.as_deref(), &metadata, Some(model))?;
+        if !unread.is_empty() {
+            warnings.push(format!("nothing in the model reads the inputs {unread:?}: left out"));
+        }
+        Self::write(found, input, spec, sessions, options, (names, warnings))
     }
 
     /// The same model by another method or at other layers, with all other options as they are; the weights are shared.
@@ -106,7 +109,7 @@ impl Explainer {
     }
 
     /// Measures, lowers and checks the model that was found, its input pinned; `names` are those of its classes, and what is to be
-    /// said of them.
+    /// said so far.
     fn write(
         found: &mut Found,
         input: probe::Picture,
@@ -165,10 +168,6 @@ impl Explainer {
                 operators: lowered.operators,
                 labels: labels.into(),
                 warnings: (warnings.into_iter().chain(lowered.warnings).chain(input.warning).chain(not_taken))
-                    .chain(
-                        (!unread.is_empty())
-                            .then(|| format!("nothing in the model reads the inputs {unread:?}: left out")),
-                    )
                     .collect(),
                 self_check: None,
             },

@@ -1,6 +1,5 @@
 """One exported file beside the torch model that it came from: maps of `gradcam` against the reference's, at any layer."""
 
-import difference
 import models
 import numpy as np
 import onnx
@@ -17,7 +16,7 @@ EVERY_METHOD = (*RELU, "efficientnet_b0", "vit_b_32")
 # picture by chance.
 CLASSES, TRIED = 3, 20
 SAME = 1e-3  # largest distance, relative to the norm, of tensors that are one and the same
-GOOD, CLOSE = 0.999, 0.9999  # in the middle of a network, where below CLOSE, finite differences say who is right
+GOOD, CLOSE = 0.999, 0.9999  # in the middle of a network; below CLOSE, torch in float32 is compared too
 
 
 def values(path, x, name):
@@ -140,12 +139,10 @@ class Place:
             found["guided-gradcam"] = self.lowest(explain("guided-gradcam"), truths)
         return found
 
-    def doubt(self):
-        """Who is right where our map and torch's part: see difference.py; beside it the correlation of torch's float32 map."""
-        worst = min(range(len(self.targets)), key=lambda k: correlation(self.ours[k], self.truths[k]) or 1.0)
-        target, ours, truth = self.targets[worst], self.ours[worst], self.truths[worst]
+    def single(self):
+        """The lowest correlation of torch's float32 maps with its float64 ones: what rounding does at the kinks of ReLU."""
         single = Reference(self.case.model, self.case.x, torch.float32)
         tensor, _ = single.find(self.values)
-        a, g = (self.grid.pictures(t) for t in (tensor, single.gradient(tensor, target)))
-        rows = difference.errors(self.case.path, self.layer, self.case.x.numpy(), self.values, self.grid, target, ours, truth)
-        return {"torch float32": correlation(formula("gradcam", self.case.x, a, g), truth), **rows}
+        gradients = [single.gradient(tensor, target) for target in self.targets]
+        a, *gs = (self.grid.pictures(t) for t in (tensor, *gradients))
+        return self.lowest([formula("gradcam", self.case.x, a, g) for g in gs], self.truths)

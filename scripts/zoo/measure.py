@@ -48,8 +48,9 @@ def is_right(program, folder, name, path):
     middle = in_the_middle(here, [layer, *others])
     if middle is not None:
         row["middle layer"], row["middle"] = middle.layer, middle.gradcam()
+        row["middle check"] = inspect(program, path, "--target-layer", middle.layer)["self-check"]["text"]
         if row["middle"] < case.CLOSE:
-            row["doubt"] = middle.doubt()
+            row["torch float32"] = middle.single()
     if name in case.EVERY_METHOD:
         if middle is not None:
             middle.targets = place.targets

@@ -17,5 +17,5 @@ def gradcam(program, *words):
     return done.stdout
 
 
-def inspect(program, path):
-    return json.loads(gradcam(program, "inspect", path, "--json"))
+def inspect(program, path, *words):
+    return json.loads(gradcam(program, "inspect", path, "--json", *words))

@@ -90,17 +90,6 @@ class Grid:
             return t.permute(0, 3, 1, 2)
         return t[..., t.shape[-2] - self.h * self.w :, :].transpose(-1, -2).reshape(1, -1, self.h, self.w)
 
-    def everywhere(self, column):
-        """A tensor of the layout that has the channels [C] in each cell, and zero beside the cells."""
-        made = np.zeros(self.shape, np.float32)
-        if self.kind == "first":
-            made[:] = column[None, :, None, None]
-        elif self.kind == "last":
-            made[:] = column
-        else:
-            made[..., self.shape[-2] - self.h * self.w :, :] = column
-        return made
-
 
 def formula(method, x, a, g):
     """pytorch-grad-cam's map [h, w] after its ReLU, before any scaling, from activations and gradients [1, C, h, w]."""
