@@ -4,6 +4,7 @@ mod blank;
 mod check;
 mod copies;
 mod explanation;
+mod format;
 mod info;
 mod options;
 mod probe;
@@ -13,6 +14,7 @@ use std::path::Path;
 use std::time::Instant;
 
 pub use explanation::{ClassMap, Explanation};
+pub use format::NumberFormat;
 pub use info::ModelInfo;
 use ndarray::{Array1, ArrayD, ArrayViewD, Axis, Ix4};
 pub use options::Options;
@@ -23,7 +25,7 @@ use crate::engine::{Engine, Input, Interrupter, Output};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Region};
 use crate::labels;
-use crate::onnx::Model;
+use crate::onnx::{DType, Model};
 use crate::prep::{Preparer, ResizeMode, Spec, full_frame};
 
 /// A model, opened and explained. `Send`.
@@ -50,9 +52,11 @@ impl Explainer {
     /// Whatever keeps this model from being explained, before any frame is seen: see [`Error`].
     pub fn open(model: &Path, options: &Options) -> Result<Explainer> {
         let mut original = Model::load(model)?;
+        let replaced = NumberFormat::replace(&mut original);
         let metadata = original.metadata();
         let mut input = probe::picture(&original, options.input_size)?;
-        let mut spec = Spec::resolve(input.size, input.layout, input.channels, &metadata, Some(model), &options.prep)?;
+        let elements = (input.channels, input.element());
+        let mut spec = Spec::resolve(input.size, input.layout, elements, &metadata, Some(model), &options.prep)?;
         let frame = options.frame_size.filter(|_| spec.resize_mode == ResizeMode::FullFrame);
         if let Some(frame) = frame {
             (spec.width, spec.height) = full_frame(input.size, frame)?;
@@ -70,6 +74,8 @@ impl Explainer {
         })?;
         let facts = probe::measure(&original, &input, &sessions)?;
         let lowered = cam::lower(&original, &facts, &input.name, &options.request())?;
+        let places = (input.name.as_str(), lowered.layer.tensor.as_str(), lowered.head.logits.as_str());
+        let format = NumberFormat::of(&original, &facts, places, replaced)?;
         let (labels, warnings) =
             labels::resolve(options.labels_file.as_deref(), &metadata, Some(model), lowered.head.classes)?;
         let mut explained = lowered.model;
@@ -94,6 +100,8 @@ impl Explainer {
             preparer: Preparer::new(spec.clone()),
             info: ModelInfo {
                 input: input.name,
+                input_type: input.dtype.name(),
+                format,
                 spec,
                 score: lowered.head.logits,
                 activation: lowered.head.activation.name(),
@@ -107,7 +115,8 @@ impl Explainer {
                 layer_shape: lowered.layer.shape,
                 operators: lowered.operators,
                 labels: labels.into(),
-                warnings: (warnings.into_iter().chain(lowered.warnings).chain(input.warning).chain(not_taken))
+                warnings: (warnings.into_iter().chain(lowered.warnings).chain(input.warning).chain(not_taken)
+                    .chain(replaced.map(not_computed)))
                     .collect(),
                 self_check: None,
             },
@@ -197,7 +206,8 @@ impl Explainer {
         Preparer::new(self.info.spec.clone())
     }
 
-    /// Runs the model on a prepared input (the model's own layout, as [`Explainer::preparer`] makes it).
+    /// Runs the model on a prepared input (the model's own layout, as [`Explainer::preparer`] makes it), brought to the type of the
+    /// model's input where that is not float32.
     ///
     /// # Errors
     /// As [`Explainer::explain`].
@@ -313,7 +323,15 @@ fn not_taken(asked: Option<&Path>, loaded: &Path) -> Option<String> {
     })
 }
 
-/// The float outputs among those named.
+/// A type that the runtime does not compute in.
+fn not_computed(own: DType) -> String {
+    format!(
+        "the model computes in {}, for which ONNX Runtime has no operators on a CPU: it is computed in float32, and exported so",
+        own.name()
+    )
+}
+
+/// The float outputs among those named, and integers of 8 to 32 bits, as float32.
 fn floats(engine: &mut Engine, inputs: &[(&str, Input)], names: &[String]) -> Result<Vec<(String, ArrayD<f32>)>> {
     let wanted: Vec<&str> = names.iter().map(String::as_str).collect();
     let outputs = engine.run(inputs, &wanted)?;
@@ -321,7 +339,11 @@ fn floats(engine: &mut Engine, inputs: &[(&str, Input)], names: &[String]) -> Re
         .iter()
         .cloned()
         .zip(outputs)
-        .filter_map(|(n, o)| if let Output::F32(a) = o { Some((n, a)) } else { None })
+        .filter_map(|(name, output)| match output {
+            Output::F32(values) => Some((name, values)),
+            Output::I32(values) => Some((name, values.mapv(|x| x as f32))),
+            _ => None,
+        })
         .collect())
 }
 

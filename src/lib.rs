@@ -40,4 +40,4 @@ pub use cam::{Method, Target};
 #[cfg(feature = "plugin")]
 pub use element::plugin_register_static;
 pub use error::{Error, Result};
-pub use explain::{ClassMap, Explainer, Explanation, ModelInfo, Options};
+pub use explain::{ClassMap, Explainer, Explanation, ModelInfo, NumberFormat, Options};

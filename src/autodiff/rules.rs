@@ -1,7 +1,7 @@
 //! THE TABLE: one row an operator. A rule that fits one line stands here, others in their family's file.
 
 use super::back::Back;
-use super::{act, conv, linear, math, norm, pool, reduce, shape};
+use super::{act, conv, linear, math, norm, pool, quantize, reduce, shape};
 use crate::error::Result;
 use crate::onnx::Val;
 
@@ -57,6 +57,9 @@ pub static RULES: &[Row] = &[
     row("Identity", 1, Unary(|_, _, g| g)),
     row("Cast", 6, Full(shape::cast)),
     row("Dropout", 7, Full(act::dropout)),
+    // rounding to integers and back
+    row("QuantizeLinear", 10, Full(quantize::quantize)),
+    row("DequantizeLinear", 10, Full(quantize::dequantize)),
     // activations
     row("Relu", 1, Unary(|_, y, g| g * y.above(0.0))),
     row("Sigmoid", 1, Unary(|_, y, g| g * (y * (1.0 - y)))),
@@ -129,5 +132,5 @@ pub static RULES: &[Row] = &[
 
 /// The row of an operator, if there is one.
 pub fn find(op: &str) -> Option<&'static Row> {
-    RULES.iter().find(|row| row.op == op)
+    RULES.iter().find(|row| row.op == quantize::bare(op))
 }

@@ -121,9 +121,9 @@ fn trace(graph: &Graph, facts: &Facts, output: &str) -> Result<Head, String> {
     };
     let logits = found.map_or_else(plain, |(_, logits, _)| logits);
     let fact = facts.get(logits).ok_or_else(|| format!("the output {output:?} is not a tensor"))?;
-    if fact.dtype != DType::F32 {
+    if !fact.dtype.is_float() {
         return Err(format!(
-            "its class scores {logits:?} are {}, and float32 is supported; export the model in float32",
+            "its class scores {logits:?} are {}, and floating-point numbers are needed; export the model with such an output",
             fact.dtype.name()
         ));
     }

@@ -2,15 +2,19 @@
 
 use ndarray::{Array1, ArrayD};
 
-use super::{Explainer, copies, shape_error};
+use super::{Explainer, NumberFormat, copies, shape_error};
 use crate::cam::{self, Method, Request};
 use crate::engine::{Input, Output};
 use crate::error::{Error, Result};
 use crate::onnx::{DType, Facts, Graph, Model};
 
 /// Largest relative change of the model's own outputs. They are equal to the bit unless the backward pass keeps the runtime
-/// from fusing the same operators.
+/// from fusing the same operators; then they are rounded in other places.
 const OUTPUTS: f32 = 1e-4;
+/// The same of float16, whose numbers lie 1e-3 apart.
+const HALF_OUTPUTS: f32 = 1e-2;
+/// The same of quantised networks: a few steps of a score, of which there are some hundred.
+const QUANTISED_OUTPUTS: f32 = 0.1;
 /// Largest relative error of the directional derivative; kinks of ReLU and max pooling cost some per cent at early layers.
 const GRADIENT: f64 = 0.15;
 /// Steps in units of the activations' root mean square, and whether cells that are zero stay so; the next is tried where the one
@@ -41,6 +45,11 @@ pub(super) fn run(explainer: &mut Explainer, facts: &Facts, request: &Request) -
 fn unchanged(explainer: &mut Explainer, input: &ArrayD<f32>) -> Result<String> {
     let original = explainer.original_outputs(input.view())?;
     let explained = explainer.explained_outputs(input.view())?;
+    let allowed = match (explainer.info.format.quantised, explainer.info.format.computed) {
+        (Some(_), _) => QUANTISED_OUTPUTS,
+        (None, DType::F32) => OUTPUTS,
+        _ => HALF_OUTPUTS,
+    };
     let mut worst = 0.0f32;
     for ((name, a), (_, b)) in original.iter().zip(&explained) {
         let scale = a.iter().fold(0.0f32, |m, x| m.max(x.abs()));
@@ -48,7 +57,7 @@ fn unchanged(explainer: &mut Explainer, input: &ArrayD<f32>) -> Result<String> {
             a.iter().zip(b).filter(|(x, y)| x.to_bits() != y.to_bits()).fold(0.0f32, |m, (x, y)| m.max((x - y).abs()));
         let relative = if change > 0.0 { change / scale.max(f32::MIN_POSITIVE) } else { 0.0 };
         // a NaN on both sides is the model's own affair and is met again, by name, when frames are explained
-        if relative > OUTPUTS || a.shape() != b.shape() {
+        if relative > allowed || a.shape() != b.shape() {
             let why = format!("the output {name:?} changed by {relative:.1e} of its largest value");
             return Err(Error::SelfCheck { why });
         }
@@ -74,6 +83,7 @@ fn gradient(
     cut.cut(&info.layer, DType::F32, &info.layer_shape);
     let outputs = [side.as_str(), &lowered.names.gradient, &info.score, &lowered.names.class];
     cut.keep_outputs(&outputs);
+    exact(&mut cut, facts, &info.format)?;
     let mut engine = explainer.sessions.open(&cut)?;
     let mut run = |layer: &ArrayD<f32>, class: i64| -> Result<Sample> {
         let target = Array1::from_elem(1, class);
@@ -137,7 +147,24 @@ fn gradient(
         );
         return Err(Error::SelfCheck { why });
     }
-    Ok(format!("gradient within {error:.1e} of finite differences"))
+    let how = match (info.format.quantised, info.format.computed) {
+        (Some(_), _) => ", both without rounding",
+        (None, DType::F32) => "",
+        _ => ", both in float32",
+    };
+    Ok(format!("gradient within {error:.1e} of finite differences{how}"))
+}
+
+/// The same network in float32 and without rounding: a step that is small enough for a difference would be lost in both. The
+/// backward pass is the one that is explained with, its masks included.
+pub(super) fn exact(model: &mut Model, facts: &Facts, format: &NumberFormat) -> Result<()> {
+    if format.computed != DType::F32 {
+        model.compute_in_float32(&[DType::F16]);
+    }
+    if format.quantised.is_some() {
+        model.quantise_without_rounding(facts)?;
+    }
+    Ok(())
 }
 
 /// What one run of the network, cut open at the layer, shows.

@@ -41,7 +41,8 @@ fn rows(info: &ModelInfo, shape: &[usize]) -> Vec<(&'static str, String)> {
         [only] => format!("1 ({only:?})"),
     };
     let mut rows = vec![
-        ("input", format!("{:?} {shape:?} float32, {}", info.input, spec.color_format.name())),
+        ("input", format!("{:?} {shape:?} {}, {}", info.input, info.input_type, spec.color_format.name())),
+        ("numbers", info.format.to_string()),
         ("preprocessing", format!("(pixel / 255 - {:?}) / {:?}", spec.mean, spec.std)),
         ("", format!("{} to {}x{}", spec.resize_mode.name(), spec.width, spec.height)),
         ("", spec.origin.clone()),
@@ -92,7 +93,8 @@ fn as_json(info: &ModelInfo, shape: &[usize]) -> serde_json::Value {
             .into()
     };
     json!({
-        "input": { "name": info.input, "shape": shape },
+        "input": { "name": info.input, "shape": shape, "type": info.input_type },
+        "numbers": info.format.to_string(),
         "preprocessing": {
             "width": spec.width,
             "height": spec.height,

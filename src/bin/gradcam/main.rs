@@ -7,6 +7,7 @@ mod explain;
 mod export;
 mod inspect;
 mod options;
+mod tensor;
 
 use std::process::ExitCode;
 
