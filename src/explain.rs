@@ -115,9 +115,13 @@ impl Explainer {
                 layer_shape: lowered.layer.shape,
                 operators: lowered.operators,
                 labels: labels.into(),
-                warnings: (warnings.into_iter().chain(lowered.warnings).chain(input.warning).chain(not_taken)
+                warnings: (warnings
+                    .into_iter()
+                    .chain(lowered.warnings)
+                    .chain(input.warning)
+                    .chain(not_taken)
                     .chain(replaced.map(not_computed)))
-                    .collect(),
+                .collect(),
                 self_check: None,
             },
             shape: input.shape,

@@ -189,7 +189,13 @@ fn a_tensor_goes_in_as_it_is() {
     assert!(desk.refuses(&["explain", "colours.onnx", "wide.npy"]).contains("[1, 3, 16, 17]"));
     let double = tensor.mapv(f64::from);
     double.write_npy(std::fs::File::create(desk.path("double.npy")).expect("a file")).expect("a tensor");
-    assert!(desk.refuses(&["explain", "colours.onnx", "double.npy"]).contains("float32"));
+    assert_eq!(
+        desk.says(&["explain", "colours.onnx", "double.npy"]),
+        desk.says(&["explain", "colours.onnx", "in.npy"])
+    );
+    let whole = tensor.mapv(|value| value as i64);
+    whole.write_npy(std::fs::File::create(desk.path("whole.npy")).expect("a file")).expect("a tensor");
+    assert!(desk.refuses(&["explain", "colours.onnx", "whole.npy"]).contains("float32"));
     assert!(desk.refuses(&["explain", "colours.onnx", "in.npy", "--overlay", "o.png"]).contains("picture"));
 }
 

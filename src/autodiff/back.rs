@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::rules::{self, Rule};
 use crate::error::{Error, Result};
-use crate::onnx::{DType, Emit, Node, Tensor, Val};
+use crate::onnx::{DType, Emit, Graph, Node, Tensor, Val};
 
 /// One node on the way back. `x` are its inputs, `y` its outputs, `g` the gradient of `y`.
 #[derive(Debug)]
@@ -14,17 +14,20 @@ pub struct Back<'g> {
     emit: &'g Emit<'g>,
     gs: Vec<Option<Val<'g>>>,
     active: Vec<bool>,
+    maker: Option<Node<'g>>,
 }
 
 impl<'g> Back<'g> {
     pub(super) fn new(
         emit: &'g Emit<'g>,
+        graph: &Graph<'g>,
         node: Node<'g>,
         gs: Vec<Option<Val<'g>>>,
         active: &HashSet<&str>,
     ) -> Back<'g> {
         let active = node.inputs().iter().map(|x| active.contains(x.as_str())).collect();
-        Back { node, emit, gs, active }
+        let maker = node.input(0).and_then(|x| graph.maker_node(x));
+        Back { node, emit, gs, active, maker }
     }
 
     /// One gradient for each input, as the table's rule gives them.
@@ -47,6 +50,11 @@ impl<'g> Back<'g> {
     /// The emitter.
     pub fn emit(&self) -> &'g Emit<'g> {
         self.emit
+    }
+
+    /// The node that makes input 0.
+    pub fn maker(&self) -> Option<Node<'g>> {
+        self.maker
     }
 
     /// Whether the gradient of input `i` is wanted.

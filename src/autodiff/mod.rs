@@ -113,7 +113,7 @@ pub fn gradients<'g>(
         if let Some(gates) = &mut gates {
             gs = gs.into_iter().map(|g| g.map(|g| gates.pass(&node, g))).collect();
         }
-        let back = Back::new(emit, node, gs, &active);
+        let back = Back::new(emit, graph, node, gs, &active);
         for (input, grad) in node.inputs().iter().zip(back.apply()?) {
             let Some(grad) = grad.filter(|_| active.contains(input.as_str())) else { continue };
             // the same tensor may be read twice, by one node or by several

@@ -8,16 +8,8 @@ use crate::error::{Error, Result};
 use crate::onnx::{DType, Emit, Graph, Node, Val};
 
 /// Operators that give the elements of their first input, perhaps in another type.
-const SAME: [&str; 8] = [
-    "QuantizeLinear",
-    "DequantizeLinear",
-    "Cast",
-    "Identity",
-    "Reshape",
-    "Flatten",
-    "Squeeze",
-    "Unsqueeze",
-];
+const SAME: [&str; 8] =
+    ["QuantizeLinear", "DequantizeLinear", "Cast", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze"];
 
 /// Whether a tensor of that type, made by that operator, may carry a gradient: floats, and quantised integers where a quantiser
 /// makes them or elements are but moved.
@@ -49,6 +41,9 @@ pub(super) fn quantize<'g>(b: &Back<'g>) -> Result<Vec<Option<Val<'g>>>> {
     let Some((low, high)) = fact.dtype.quantised() else {
         return Err(b.refuse(&format!("it quantises to {}; int8 and its like are supported", fact.dtype.name())));
     };
+    if b.maker().is_some_and(|maker| maker.only_rounds_after()) {
+        return Ok(vec![Some(b.g())]);
+    }
     let quantised = emit.named(y, &fact.shape);
     // a scale of 1 gives the integer itself: reading what the model dequantises would cost the runtime its integer operators,
     // and TensorRT lets nothing else read an int8 tensor
@@ -68,12 +63,7 @@ pub(super) fn dequantize<'g>(b: &Back<'g>) -> Result<Vec<Option<Val<'g>>>> {
 
 /// What a score was before it was quantised, and its seed there: where a score saturates, its class is only the surer, and must
 /// not lose its gradient.
-pub(super) fn exact<'a, 'g: 'a>(
-    emit: &Emit,
-    graph: &Graph<'g>,
-    score: &'a str,
-    seed: Val<'g>,
-) -> (&'a str, Val<'g>) {
+pub(super) fn exact<'a, 'g: 'a>(emit: &Emit, graph: &Graph<'g>, score: &'a str, seed: Val<'g>) -> (&'a str, Val<'g>) {
     let (mut found, mut name) = (score, score);
     let mut seen = HashSet::new();
     while let Some(node) = graph.maker_node(name).filter(|node| SAME.contains(&bare(&node.op()))) {

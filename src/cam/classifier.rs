@@ -6,17 +6,8 @@ use crate::error::{Error, Result};
 use crate::onnx::{Emit, Graph, Node, Val};
 
 /// Operators that keep the values and their order.
-const SHAPES: [&str; 9] = [
-    "Reshape",
-    "Flatten",
-    "Squeeze",
-    "Unsqueeze",
-    "Identity",
-    "Dropout",
-    "Cast",
-    "QuantizeLinear",
-    "DequantizeLinear",
-];
+const SHAPES: [&str; 9] =
+    ["Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Cast", "QuantizeLinear", "DequantizeLinear"];
 /// Operators that keep the grid too.
 const NOTHING: [&str; 5] = ["Identity", "Dropout", "Cast", "QuantizeLinear", "DequantizeLinear"];
 

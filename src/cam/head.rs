@@ -123,7 +123,7 @@ fn trace(graph: &Graph, facts: &Facts, output: &str) -> Result<Head, String> {
     let fact = facts.get(logits).ok_or_else(|| format!("the output {output:?} is not a tensor"))?;
     if !fact.dtype.is_float() {
         return Err(format!(
-            "its class scores {logits:?} are {}, and floating-point numbers are needed; export the model with such an output",
+            "its class scores {logits:?} are {}, and floating-point numbers are needed; export the model in float32",
             fact.dtype.name()
         ));
     }

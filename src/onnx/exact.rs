@@ -17,8 +17,11 @@ const TYPED: [&str; 6] = ["to", "dtype", "output_dtype", "output_datatype", "sta
 impl Model {
     /// Whether it computes in a type: weights of it go into something else than a Cast.
     pub fn computes_in(&self, dtype: DType) -> bool {
-        let ours: HashSet<&str> =
-            self.initializers().filter(|(_, fact)| fact.dtype == dtype && fact.shape.len() > 1).map(|(n, _)| n).collect();
+        let ours: HashSet<&str> = self
+            .initializers()
+            .filter(|(_, fact)| fact.dtype == dtype && fact.shape.len() > 1)
+            .map(|(n, _)| n)
+            .collect();
         let reads = |node: &Node| node.op() != "Cast" && node.inputs().iter().any(|x| ours.contains(x.as_str()));
         !ours.is_empty() && self.nodes().any(|node| reads(&node))
     }
@@ -82,9 +85,13 @@ impl Model {
                 ("QuantizeLinear", Some(((x, scale), y)), Some((low, high))) if single && !fixed => {
                     let scaled = written.step("Div", &[x, scale], None);
                     let moved = written.by_zero_point("Add", scaled, node.input(2));
-                    let (low, high) = (written.number(low + 0.5), written.number(high - 0.5));
-                    let above = written.step("Max", &[&moved, &low], None);
-                    written.step("Min", &[&above, &high], Some(y));
+                    if graph.maker_node(x).is_some_and(|maker| maker.only_rounds_after()) {
+                        written.step("Identity", &[&moved], Some(y));
+                    } else {
+                        let (low, high) = (written.number(low + 0.5), written.number(high - 0.5));
+                        let above = written.step("Max", &[&moved, &low], None);
+                        written.step("Min", &[&above, &high], Some(y));
+                    }
                     floats.insert(y);
                 }
                 ("DequantizeLinear", Some(((x, scale), y)), _) if floats.contains(x) => {

@@ -130,10 +130,10 @@ impl Element {
         }
     }
 
-    /// Whether both ends of 0..255 have a value of their own that it holds.
+    /// Whether it holds what becomes of 0..255, in a fair number of steps.
     fn holds(self, mean: f32, std: f32) -> bool {
         let (dark, bright) = (-mean / std, (1.0 - mean) / std);
-        let within = |low: f32, high: f32| dark > low - 0.5 && bright < high + 0.5 && bright - dark > 1.5;
+        let within = |low: f32, high: f32| dark > low - 0.5 && bright < high + 0.5 && bright - dark > 16.0;
         match self {
             Element::Float => true,
             Element::Unsigned => within(0.0, 255.0),

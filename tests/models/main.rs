@@ -4,6 +4,7 @@
 mod contract;
 mod external;
 mod files;
+mod formats;
 mod heads;
 mod inputs;
 mod layers;
