@@ -1,21 +1,18 @@
 //! Quantisation: rounding passes a gradient straight through, saturation stops it (Bengio et al. 2013, "Estimating or propagating
 //! gradients through stochastic neurons"; Jacob et al. 2018, section 3).
 
-use std::collections::HashSet;
-
 use super::back::Back;
 use crate::error::{Error, Result};
 use crate::onnx::{DType, Emit, Graph, Node, Val};
 
-/// Operators that give the elements of their first input, perhaps in another type.
-const SAME: [&str; 8] =
-    ["QuantizeLinear", "DequantizeLinear", "Cast", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze"];
-
 /// Whether a tensor of that type, made by that operator, may carry a gradient: floats, and quantised integers where a quantiser
 /// makes them or elements are but moved.
 pub(super) fn carries(op: &str, dtype: DType) -> bool {
-    let moved = || SAME.contains(&op) || matches!(op, "Transpose" | "Slice" | "Split" | "Concat" | "Gather" | "Expand");
-    dtype.is_float() || (dtype.quantised().is_some() && op != "Cast" && moved())
+    let moved = || {
+        let reshaped = matches!(op, "Identity" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze");
+        reshaped || matches!(op, "QuantizeLinear" | "Transpose" | "Slice" | "Split" | "Concat" | "Gather" | "Expand")
+    };
+    dtype.is_float() || (dtype.quantised().is_some() && moved())
 }
 
 /// The refusal of a node that computes with integers itself, if it does.
@@ -64,26 +61,18 @@ pub(super) fn dequantize<'g>(b: &Back<'g>) -> Result<Vec<Option<Val<'g>>>> {
 /// What a score was before it was quantised, and its seed there: where a score saturates, its class is only the surer, and must
 /// not lose its gradient.
 pub(super) fn exact<'a, 'g: 'a>(emit: &Emit, graph: &Graph<'g>, score: &'a str, seed: Val<'g>) -> (&'a str, Val<'g>) {
-    let (mut found, mut name) = (score, score);
-    let mut seen = HashSet::new();
-    while let Some(node) = graph.maker_node(name).filter(|node| SAME.contains(&bare(&node.op()))) {
-        let Some(input) = node.input(0).filter(|input| seen.insert(*input)) else { break };
-        if bare(&node.op()) == "QuantizeLinear" {
-            found = input;
-        }
-        name = input;
-    }
-    match emit.facts().shape(found).filter(|_| found != score) {
-        Some(shape) => (found, seed.reshape(shape)),
+    let first = graph.quantisers_of(score).last().and_then(|node| node.input(0));
+    match first.and_then(|found| Some((found, emit.facts().shape(found)?))) {
+        Some((found, shape)) => (found, seed.reshape(shape)),
         None => (score, seed),
     }
 }
 
 /// ONNX Runtime's own domain has the same quantisers for more types.
 pub(super) fn bare(op: &str) -> &str {
-    match op {
-        "com.microsoft::QuantizeLinear" => "QuantizeLinear",
-        "com.microsoft::DequantizeLinear" => "DequantizeLinear",
-        other => other,
+    if op.ends_with("QuantizeLinear") || op.ends_with("DequantizeLinear") {
+        op.trim_start_matches("com.microsoft::")
+    } else {
+        op
     }
 }

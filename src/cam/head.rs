@@ -104,7 +104,8 @@ fn trace(graph: &Graph, facts: &Facts, output: &str) -> Result<Head, String> {
                 found = Some((activation, input, (node.op() != "LogSoftmax").then_some(name)));
                 break;
             }
-            "Cast" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Identity" | "Dropout" => name = input,
+            "Cast" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Identity" | "Dropout" | "QuantizeLinear"
+            | "DequantizeLinear" => name = input,
             _ => break,
         }
     }

@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, ArrayD};
 
-use super::{Explainer, NumberFormat, copies, shape_error};
+use super::{Explainer, ModelInfo, copies, shape_error};
 use crate::cam::{self, Method, Request};
 use crate::engine::{Input, Output};
 use crate::error::{Error, Result};
@@ -83,7 +83,7 @@ fn gradient(
     cut.cut(&info.layer, DType::F32, &info.layer_shape);
     let outputs = [side.as_str(), &lowered.names.gradient, &info.score, &lowered.names.class];
     cut.keep_outputs(&outputs);
-    exact(&mut cut, facts, &info.format)?;
+    exact(&mut cut, facts, info)?;
     let mut engine = explainer.sessions.open(&cut)?;
     let mut run = |layer: &ArrayD<f32>, class: i64| -> Result<Sample> {
         let target = Array1::from_elem(1, class);
@@ -157,12 +157,12 @@ fn gradient(
 
 /// The same network in float32 and without rounding: a step that is small enough for a difference would be lost in both. The
 /// backward pass is the one that is explained with, its masks included.
-pub(super) fn exact(model: &mut Model, facts: &Facts, format: &NumberFormat) -> Result<()> {
-    if format.computed != DType::F32 {
+pub(super) fn exact(model: &mut Model, facts: &Facts, info: &ModelInfo) -> Result<()> {
+    if info.format.computed != DType::F32 {
         model.compute_in_float32(&[DType::F16]);
     }
-    if format.quantised.is_some() {
-        model.quantise_without_rounding(facts)?;
+    if info.format.quantised.is_some() {
+        model.quantise_without_rounding(facts, &info.score)?;
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ pub(super) fn check(explainer: &Explainer, facts: &Facts, request: &Request, inp
     let mut model = lowered.model;
     let names = [lowered.names.gradient.as_str(), &info.score];
     model.keep_outputs(&names);
-    exact(&mut model, facts, &info.format)?;
+    exact(&mut model, facts, info)?;
     let best = Array1::from_elem(1, -1i64);
     let inputs = [
         (info.input.as_str(), Input::F32(input.view())),

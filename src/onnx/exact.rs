@@ -65,13 +65,14 @@ impl Model {
 
     /// Quantises without rounding: `x / scale + zero point`, kept between the middles of the first and the last step, takes the
     /// place of each QuantizeLinear whose scale is one number; what comes out is float32, and is dequantised as such. Types and
-    /// shapes are those of `facts`.
+    /// shapes are those of `facts`. Quantisers of `score` itself, and those behind operators that keep their range, keep nothing.
     ///
     /// # Errors
     /// [`crate::Error::ModelDamaged`] where nodes form a cycle.
-    pub fn quantise_without_rounding(&mut self, facts: &Facts) -> Result<()> {
+    pub fn quantise_without_rounding(&mut self, facts: &Facts, score: &str) -> Result<()> {
         let copy = self.clone();
         let graph = Graph::new(&copy)?;
+        let of_score: HashSet<&str> = graph.quantisers_of(score).iter().filter_map(|node| node.input(0)).collect();
         let weights: HashSet<&str> = copy.initializer_names().collect();
         let mut written = Written::new(&copy);
         let mut floats: HashSet<&str> = HashSet::new();
@@ -85,7 +86,7 @@ impl Model {
                 ("QuantizeLinear", Some(((x, scale), y)), Some((low, high))) if single && !fixed => {
                     let scaled = written.step("Div", &[x, scale], None);
                     let moved = written.by_zero_point("Add", scaled, node.input(2));
-                    if graph.maker_node(x).is_some_and(|maker| maker.only_rounds_after()) {
+                    if of_score.contains(x) || graph.maker_node(x).is_some_and(|maker| maker.only_rounds_after()) {
                         written.step("Identity", &[&moved], Some(y));
                     } else {
                         let (low, high) = (written.number(low + 0.5), written.number(high - 0.5));
