@@ -58,7 +58,8 @@ impl Layer {
         let Some(asked) = asked else {
             return usable.first().cloned().ok_or_else(|| {
                 if let Some(refusal) = graph.order.iter().find_map(autodiff::refuse_integers) {
-                    return refusal;
+                    // no layer is no layer for methods without gradients either
+                    return Error::ModelUnusable { why: refusal.without_rule().unwrap_or_default() };
                 }
                 let why = "finds no layer with a spatial grid (rows and columns behind a convolution) between picture and \
                            score; this network cannot be explained by a map";

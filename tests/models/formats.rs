@@ -191,3 +191,18 @@ fn b21_integer_operators() {
     let error = refusal_with("B21 dynamic quantisation", &bytes(&m), &gradcam, &words);
     assert!(matches!(error, Error::NoRule { .. }), "{error:?}");
 }
+
+/// Integers from the picture to the score: no layer of floating-point numbers is left.
+#[test]
+fn b21_integers_all_the_way() {
+    let mut m = net::with_input(17, &net::PICTURE);
+    m.add_initializer("w", &Tensor { shape: vec![net::CLASSES, 3, 8, 8], data: int8(&[1; net::CLASSES * 3 * 64]) });
+    m.add_node("DynamicQuantizeLinear", "dynamic", &["x"], &["q", "s", "z"], &[]);
+    m.add_node("ConvInteger", "product", &["q", "w", "z"], &["sums"], &[]);
+    m.add_node("Cast", "cast", &["sums"], &["floats"], &[("to", Attr::Int(1))]);
+    m.add_node("Mul", "scale", &["floats", "s"], &["logits"], &[]);
+    net::output(&mut m, "logits");
+    let error = refusal("B21 integers", &bytes(&m), &["DynamicQuantizeLinear", "\"dynamic\"", "QDQ"]);
+    assert!(matches!(error, Error::ModelUnusable { .. }), "{error:?}");
+    assert_eq!(error.to_string().matches("QuantFormat.QDQ").count(), 1, "said once");
+}
