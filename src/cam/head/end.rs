@@ -3,7 +3,7 @@
 use super::Activation;
 use super::view::View;
 use super::written::{self, Written};
-use crate::onnx::{DType, Node};
+use crate::onnx::Node;
 
 /// The end of a model at one output.
 #[derive(Debug, Clone)]
@@ -70,16 +70,19 @@ impl End {
 /// The one place that says of which type scores may be.
 fn scores_shape(view: &View, scores: &str, output: &str) -> Result<Vec<usize>, String> {
     let fact = view.facts.get(scores).ok_or("is not a tensor")?;
-    if fact.dtype != DType::F32 {
+    if !fact.dtype.is_float() {
         let of = if scores == output { String::new() } else { format!("its class scores {scores:?} are ") };
-        return Err(format!("{of}{}, and float32 is supported; export the model in float32", fact.dtype.name()));
+        return Err(format!(
+            "{of}{}, and floating-point numbers are needed; export the model in float32",
+            fact.dtype.name()
+        ));
     }
     Ok(fact.shape.clone())
 }
 
 /// The tensor that an output was cast from, where it is not of the supported type itself.
 fn float<'m>(view: &View<'_, 'm>, mut tensor: &'m str) -> &'m str {
-    while view.facts.get(tensor).is_some_and(|fact| fact.dtype != DType::F32) {
+    while view.facts.get(tensor).is_some_and(|fact| !fact.dtype.is_float()) {
         let Some(from) = view.made_by(tensor, "Cast").and_then(|cast| cast.input(0)) else { break };
         tensor = from;
     }
@@ -120,7 +123,8 @@ impl<'m> Walk<'_, '_, 'm> {
             return Some(());
         }
         match node.op().as_str() {
-            "Identity" | "Cast" | "Dropout" | "Transpose" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => {
+            "Identity" | "Cast" | "QuantizeLinear" | "DequantizeLinear" | "Dropout" | "Transpose" | "Reshape"
+            | "Flatten" | "Squeeze" | "Unsqueeze" => {
                 self.axis = self.axis.and_then(|axis| view.before(&node, axis));
                 self.at = node.input(0)?;
             }
