@@ -3,7 +3,7 @@
 use super::Activation;
 use super::view::View;
 use super::written::{self, Written};
-use crate::onnx::Node;
+use crate::onnx::{DType, Node};
 
 /// The end of a model at one output.
 #[derive(Debug, Clone)]
@@ -82,7 +82,7 @@ fn scores_shape(view: &View, scores: &str, output: &str) -> Result<Vec<usize>, S
 
 /// The tensor that an output was cast from, where it is not of the supported type itself.
 fn float<'m>(view: &View<'_, 'm>, mut tensor: &'m str) -> &'m str {
-    while view.facts.get(tensor).is_some_and(|fact| !fact.dtype.is_float()) {
+    while view.facts.get(tensor).is_some_and(|fact| fact.dtype != DType::F32) {
         let Some(from) = view.made_by(tensor, "Cast").and_then(|cast| cast.input(0)) else { break };
         tensor = from;
     }
