@@ -126,10 +126,10 @@ fn gradient(
     let mut cut: Model = lowered.model;
     let side = Graph::fresh_in(&cut, &format!("{}__made", info.layer));
     cut.cut(&info.layer, DType::F32, &info.layer_shape);
-    exact(&mut cut, facts, info)?;
     let part = |outputs: &[&str]| {
         let mut part = cut.clone();
         part.keep_outputs(outputs);
+        exact(&mut part, facts, info)?;
         part.prune();
         explainer.sessions.open(&part)
     };
