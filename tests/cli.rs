@@ -106,6 +106,9 @@ fn inspect_tells_what_was_resolved() {
     assert_eq!(seen["input"]["shape"], serde_json::json!([1, 3, SIDE, SIDE]));
     assert_eq!(seen["layer"]["tensor"], "seen");
     assert_eq!(seen["score"]["classes"], 3);
+    assert_eq!((&seen["score"]["kind"], &seen["score"]["output"]), (&"classes".into(), &"logits".into()));
+    let said = desk.refuses(&["inspect", "colours.onnx", "--score-kind", "detection"]);
+    assert!(said.contains("score-kind=detection") && said.contains("\"logits\" (float32 [1, 3])"), "{said}");
     assert_eq!(seen["labels"][2], "blue");
     assert_eq!(seen["operators"]["without-rule"], serde_json::json!({}));
     let check = &seen["self-check"];
@@ -300,7 +303,7 @@ fn wrong_usage_ends_with_2_and_help_with_0() {
         assert!(stderr(&output).starts_with("gradcam: "), "{}", stderr(&output));
     }
     let help = desk.says(&["explain", "--help"]);
-    let options = "method target-layer target-class score-output preprocess mean std color-format resize-mode input-size \
+    let options = "method target-layer target-class score-output score-kind preprocess mean std color-format resize-mode input-size \
         labels-file runtime-library threads time-limit alpha colormap draw-labels no-draw-labels no-self-check";
     for option in options.split_whitespace() {
         assert!(help.contains(&format!("--{option}")), "--{option} is missing from the help");

@@ -130,7 +130,13 @@ impl<'m> Walk<'_, '_, 'm> {
             }
             // of probabilities or scores: the order stays
             "Clip" | "Log" | "Exp" => self.at = node.input(0)?,
-            "Mul" | "Div" => self.at = scaled(view, &node)?,
+            "Mul" | "Div" => {
+                // a constant of more axes has put some in front
+                let (outer, inner) = (self.at, scaled(view, &node)?);
+                let more = view.shape(outer).len().saturating_sub(view.shape(inner).len());
+                self.axis = self.axis.and_then(|axis| axis.checked_sub(more));
+                self.at = inner;
+            }
             "ArgMax" | "TopK" | "ReduceMax" if self.found.is_empty() => {
                 let axis = picks(view, &node)?;
                 self.at = node.input(0)?;
