@@ -26,7 +26,7 @@ SECONDS := 60
 FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing
 
-.PHONY: help demo test build install lint bench bench-peers zoo zoo-timings fuzz setup runtime model media clean
+.PHONY: help demo test build install lint bench bench-peers zoo zoo-timings fuzz setup runtime model photos media clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' Makefile | awk -F' - ' '{ printf "%-20s%s\n", $$1, $$2 }'
@@ -38,7 +38,7 @@ demo: setup runtime model media build ## a real video, annotated by a real class
 	@echo "annotated video: $(CURDIR)/out/annotated.mp4"
 	@echo "contact sheet:   $(CURDIR)/out/contact-sheet.png"
 
-test: setup runtime model ## run all tests
+test: setup runtime model photos ## run all tests
 	cargo test
 
 build: setup ## build the plugin and the program: target/release/libgstgradcam.so and target/release/gradcam
@@ -86,6 +86,8 @@ setup: ## install the Debian packages that are missing
 runtime: $(RUNTIME) ## download ONNX Runtime's library into runtime/
 
 model: $(MODEL) ## make the demo model, EfficientNet-Lite0, into models/
+
+photos: $(PHOTOS) ## download the photographs that tests and the demo video are made with
 
 media: $(VIDEO) ## make the demo video into media/
 

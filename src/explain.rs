@@ -5,6 +5,7 @@ mod check;
 mod copies;
 mod equality;
 mod explanation;
+mod format;
 mod info;
 mod inspection;
 mod options;
@@ -20,6 +21,7 @@ use std::time::Instant;
 pub use check::{MapCheck, SelfCheck};
 pub use equality::CamEquality;
 pub use explanation::{ClassMap, Explanation};
+pub use format::NumberFormat;
 pub use info::ModelInfo;
 pub use inspection::{FileInfo, Inspection, ScoreInfo};
 use ndarray::{Array1, ArrayD, ArrayViewD, Axis, Ix4};
@@ -33,7 +35,7 @@ use crate::engine::{Engine, Input, Interrupter, Output};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Region};
 use crate::labels;
-use crate::onnx::{Facts, Model, ValueInfo};
+use crate::onnx::{DType, Facts, Model, ValueInfo};
 use crate::prep::{Preparer, ResizeMode, Spec, full_frame};
 
 /// A model, opened and explained. `Send`.
@@ -67,10 +69,12 @@ impl Explainer {
     fn open_into(model: &Path, options: &Options, found: &mut Found) -> Result<Explainer> {
         let original = found.model.insert(Model::load(model)?);
         found.declared = original.inputs();
+        found.replaced = NumberFormat::replace(original);
         let metadata = original.metadata();
         let unread = original.drop_unread_inputs();
         let mut input = probe::picture(original, options.input_size)?;
-        let mut spec = Spec::resolve(input.size, input.layout, input.channels, &metadata, Some(model), &options.prep)?;
+        let elements = (input.channels, input.element());
+        let mut spec = Spec::resolve(input.size, input.layout, elements, &metadata, Some(model), &options.prep)?;
         let frame = options.frame_size.filter(|_| spec.resize_mode == ResizeMode::FullFrame);
         if let Some(frame) = frame {
             (spec.width, spec.height) = full_frame(input.size, frame)?;
@@ -104,7 +108,8 @@ impl Explainer {
         let spec = self.info.spec.clone();
         let input = probe::picture(&self.original, Some((spec.width, spec.height)))?;
         let names = (self.info.labels.to_vec(), Vec::new());
-        let mut found = Found { model: Some(self.original.clone()), ..Found::default() };
+        let mut found =
+            Found { model: Some(self.original.clone()), replaced: self.info.format.replaced, ..Found::default() };
         Self::write(&mut found, input, spec, self.sessions.clone(), &options, names)
     }
 
@@ -123,6 +128,8 @@ impl Explainer {
         found.class_names = names.len();
         let request = options.request(names.len());
         let lowered = cam::lower(original, facts, &input.name, &request)?;
+        let places = (input.name.as_str(), lowered.layer.tensor.as_str(), lowered.head.logits.as_str());
+        let format = NumberFormat::of(original, facts, places, found.replaced)?;
         let kind = lowered.head.kind();
         let (labels, unfit) = if kind == ScoreKind::Binary {
             labels::fit_binary(names)
@@ -152,6 +159,8 @@ impl Explainer {
             preparer: Preparer::new(spec.clone()),
             info: ModelInfo {
                 input: input.name,
+                input_type: input.dtype.name(),
+                format,
                 spec,
                 activation: lowered.head.activation.name(),
                 score_output: lowered.head.output,
@@ -167,8 +176,13 @@ impl Explainer {
                 layer_shape: lowered.layer.shape,
                 operators: lowered.operators,
                 labels: labels.into(),
-                warnings: (warnings.into_iter().chain(lowered.warnings).chain(input.warning).chain(not_taken))
-                    .collect(),
+                warnings: (warnings
+                    .into_iter()
+                    .chain(lowered.warnings)
+                    .chain(input.warning)
+                    .chain(not_taken)
+                    .chain(found.replaced.map(not_computed)))
+                .collect(),
                 self_check: None,
             },
             shape: input.shape,
@@ -258,7 +272,8 @@ impl Explainer {
         Preparer::new(self.info.spec.clone())
     }
 
-    /// Runs the model on a prepared input (the model's own layout, as [`Explainer::preparer`] makes it).
+    /// Runs the model on a prepared input (the model's own layout, as [`Explainer::preparer`] makes it), brought to the type of the
+    /// model's input where that is not float32.
     ///
     /// # Errors
     /// As [`Explainer::explain`].
@@ -372,6 +387,8 @@ struct Found {
     /// The picture's tensor and its shape.
     input: Option<(String, Vec<usize>)>,
     spec: Option<Spec>,
+    /// The type that float32 takes the place of.
+    replaced: Option<DType>,
     /// How many class names there are.
     class_names: usize,
     facts: Option<Facts>,
@@ -388,7 +405,15 @@ fn not_taken(asked: Option<&Path>, loaded: &Path) -> Option<String> {
     })
 }
 
-/// The float outputs among those named.
+/// A type that the runtime does not compute in.
+fn not_computed(own: DType) -> String {
+    format!(
+        "the model computes in {}, for which ONNX Runtime has no operators on a CPU: it is computed in float32, and exported so",
+        own.name()
+    )
+}
+
+/// The float outputs among those named, and integers of 8 to 32 bits, as float32.
 fn floats(engine: &mut Engine, inputs: &[(&str, Input)], names: &[String]) -> Result<Vec<(String, ArrayD<f32>)>> {
     let wanted: Vec<&str> = names.iter().map(String::as_str).collect();
     let outputs = engine.run(inputs, &wanted)?;
@@ -396,7 +421,11 @@ fn floats(engine: &mut Engine, inputs: &[(&str, Input)], names: &[String]) -> Re
         .iter()
         .cloned()
         .zip(outputs)
-        .filter_map(|(n, o)| if let Output::F32(a) = o { Some((n, a)) } else { None })
+        .filter_map(|(name, output)| match output {
+            Output::F32(values) => Some((name, values)),
+            Output::I32(values) => Some((name, values.mapv(|x| x as f32))),
+            _ => None,
+        })
         .collect())
 }
 

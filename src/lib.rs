@@ -40,4 +40,4 @@ pub use cam::{Method, ScoreKind, Target};
 #[cfg(feature = "plugin")]
 pub use element::plugin_register_static;
 pub use error::{Error, Result};
-pub use explain::{ClassMap, Explainer, Explanation, Inspection, ModelInfo, Options, Scorer};
+pub use explain::{ClassMap, Explainer, Explanation, Inspection, ModelInfo, NumberFormat, Options, Scorer};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use gstgradcam::engine::{Config, Engine, Input, Output as Out};
-use gstgradcam::onnx::{Attr, DType, Model, Tensor};
+use gstgradcam::onnx::{Attr, DType, Data, Model, Tensor};
 use ndarray::{Array4, ArrayD, arr1};
 use ndarray_npy::{ReadNpyExt, WriteNpyExt};
 use serde_json::Value;
@@ -106,6 +106,9 @@ fn inspect_tells_what_was_resolved() {
     assert_eq!(seen["input"]["shape"], serde_json::json!([1, 3, SIDE, SIDE]));
     assert_eq!(seen["layer"]["tensor"], "seen");
     assert_eq!(seen["score"]["classes"], 3);
+    assert_eq!((&seen["score"]["kind"], &seen["score"]["output"]), (&"classes".into(), &"logits".into()));
+    let said = desk.refuses(&["inspect", "colours.onnx", "--score-kind", "detection"]);
+    assert!(said.contains("score-kind=detection") && said.contains("\"logits\" (float32 [1, 3])"), "{said}");
     assert_eq!(seen["labels"][2], "blue");
     assert_eq!(seen["operators"]["without-rule"], serde_json::json!({}));
     let check = &seen["self-check"];
@@ -129,7 +132,8 @@ fn inspect_tells_what_was_resolved() {
 fn inspect_goes_as_far_as_it_can_with_a_model_that_cannot_be_explained() {
     let desk = Desk::new();
     let mut model = colours();
-    model.add_node("Hardmax", "strange", &["logits"], &["hard"], &[]);
+    model.add_initializer("all", &Tensor { shape: vec![3], data: Data::Bool(vec![true; 3]) });
+    model.add_node("Compress", "strange", &["logits", "all"], &["hard"], &[("axis", Attr::Int(1))]);
     model.keep_outputs(&["hard"]);
     std::fs::write(desk.path("hard.onnx"), model.to_bytes().expect("a small model")).expect("a file");
     let inspect = ["inspect", "hard.onnx", "--method", "gradcam"];
@@ -143,14 +147,14 @@ fn inspect_goes_as_far_as_it_can_with_a_model_that_cannot_be_explained() {
     ] {
         assert!(text.contains(word), "{word} is not in\n{text}");
     }
-    assert!(desk.refuses(&inspect).contains("Hardmax"));
+    assert!(desk.refuses(&inspect).contains("Compress"));
     let output = desk.gradcam(&[&inspect[..], &["--json"]].concat());
     assert_eq!(output.status.code(), Some(1));
     let seen = json(&String::from_utf8_lossy(&output.stdout));
     assert_eq!(seen["verdicts"][0]["verdict"], "cannot be explained");
-    assert_eq!(seen["operators"]["missing"][0], serde_json::json!({ "operator": "Hardmax", "node": "strange" }));
+    assert_eq!(seen["operators"]["missing"][0], serde_json::json!({ "operator": "Compress", "node": "strange" }));
     assert_eq!((&seen["layer"], &seen["other-layers"][0]), (&Value::Null, &"seen".into()));
-    assert!(seen["error"].as_str().is_some_and(|error| error.contains("Hardmax")), "{seen}");
+    assert!(seen["error"].as_str().is_some_and(|error| error.contains("Compress")), "{seen}");
 }
 
 #[test]
@@ -227,7 +231,13 @@ fn a_tensor_goes_in_as_it_is() {
     assert!(desk.refuses(&["explain", "colours.onnx", "wide.npy"]).contains("[1, 3, 16, 17]"));
     let double = tensor.mapv(f64::from);
     double.write_npy(std::fs::File::create(desk.path("double.npy")).expect("a file")).expect("a tensor");
-    assert!(desk.refuses(&["explain", "colours.onnx", "double.npy"]).contains("float32"));
+    assert_eq!(
+        desk.says(&["explain", "colours.onnx", "double.npy"]),
+        desk.says(&["explain", "colours.onnx", "in.npy"])
+    );
+    let whole = tensor.mapv(|value| value as i64);
+    whole.write_npy(std::fs::File::create(desk.path("whole.npy")).expect("a file")).expect("a tensor");
+    assert!(desk.refuses(&["explain", "colours.onnx", "whole.npy"]).contains("float32"));
     assert!(desk.refuses(&["explain", "colours.onnx", "in.npy", "--overlay", "o.png"]).contains("picture"));
 }
 
@@ -293,7 +303,7 @@ fn wrong_usage_ends_with_2_and_help_with_0() {
         assert!(stderr(&output).starts_with("gradcam: "), "{}", stderr(&output));
     }
     let help = desk.says(&["explain", "--help"]);
-    let options = "method target-layer target-class score-output preprocess mean std color-format resize-mode input-size \
+    let options = "method target-layer target-class score-output score-kind preprocess mean std color-format resize-mode input-size \
         labels-file runtime-library threads time-limit alpha colormap draw-labels no-draw-labels no-self-check";
     for option in options.split_whitespace() {
         assert!(help.contains(&format!("--{option}")), "--{option} is missing from the help");

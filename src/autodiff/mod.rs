@@ -17,6 +17,7 @@ mod matrix;
 mod norm;
 mod phase;
 mod pool;
+mod quantize;
 mod reduce;
 mod resize;
 mod rules;
@@ -26,10 +27,11 @@ mod window;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub use back::Back;
+pub use quantize::refuse_integers;
 pub use rules::{RULES, Row, Rule};
 
 use crate::error::{Error, Result};
-use crate::onnx::{DType, Emit, Facts, Graph, Val};
+use crate::onnx::{Emit, Facts, Graph, Val};
 
 /// The nodes through which a gradient flows from a tensor to a score, as positions in [`Graph::order`], ascending.
 pub fn path(graph: &Graph, from: &str, score: &str) -> Vec<usize> {
@@ -104,6 +106,7 @@ pub fn gradients<'g>(
     flow: Flow,
 ) -> Result<Vec<Val<'g>>> {
     let facts = emit.facts();
+    let (score, seed) = quantize::exact(emit, graph, score, seed);
     let path = paths(graph, to, score);
     check_path(graph, facts, &path, emit.model().opset())?;
     let mut active: HashSet<&str> = to.iter().copied().collect();
@@ -149,7 +152,10 @@ fn check_path(graph: &Graph, facts: &Facts, path: &[usize], opset: i64) -> Resul
         let node = graph.order[i];
         match rules::find(&node.op()) {
             Some(row) if opset >= row.since => {}
-            _ => ops.push((node.op(), node.name().to_string())),
+            _ => match refuse_integers(&node) {
+                Some(refusal) => return Err(refusal),
+                None => ops.push((node.op(), node.name().to_string())),
+            },
         }
     }
     if !ops.is_empty() {
@@ -165,9 +171,9 @@ fn check_path(graph: &Graph, facts: &Facts, path: &[usize], opset: i64) -> Resul
                 .ok_or_else(|| unusable(format!("has the tensor {name:?}, whose shape was not measured")))?;
         }
         let made = node.outputs().first().and_then(|y| facts.get(y));
-        if let Some(fact) = made.filter(|f| f.dtype != DType::F32) {
-            let computes = format!("computes in {}, and gradients are supported in float32", fact.dtype.name());
-            return Err(unusable(format!("{computes}; export the model in float32")));
+        if let Some(fact) = made.filter(|f| !quantize::carries(quantize::bare(&node.op()), f.dtype)) {
+            let computes = format!("computes in {}, and gradients pass floating-point numbers only", fact.dtype.name());
+            return Err(unusable(format!("{computes}; export the model in float32, float16 or quantised in QDQ form")));
         }
     }
     Ok(())

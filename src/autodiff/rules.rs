@@ -2,7 +2,8 @@
 
 use super::back::Back;
 use super::{
-    act, attention, conv, cut, einsum, gather, linear, lp_pool, math, matrix, norm, pool, reduce, resize, shape,
+    act, attention, conv, cut, einsum, gather, linear, lp_pool, math, matrix, norm, pool, quantize, reduce, resize,
+    shape,
 };
 use crate::error::Result;
 use crate::onnx::Val;
@@ -72,6 +73,9 @@ pub static RULES: &[Row] = &[
     row("Cast", 6, Full(shape::cast)),
     row("CastLike", 15, Full(shape::cast)),
     row("Dropout", 7, Full(act::dropout)),
+    // rounding to integers and back
+    row("QuantizeLinear", 10, Full(quantize::quantize)),
+    row("DequantizeLinear", 10, Full(quantize::dequantize)),
     // activations
     row("Relu", 1, Unary(|_, y, g| g * y.above(0.0))),
     row("Sigmoid", 1, Unary(|_, y, g| g * (y * (1.0 - y)))),
@@ -194,5 +198,5 @@ pub static RULES: &[Row] = &[
 
 /// The row of an operator, if there is one.
 pub fn find(op: &str) -> Option<&'static Row> {
-    RULES.iter().find(|row| row.op == op)
+    RULES.iter().find(|row| row.op == quantize::bare(op))
 }

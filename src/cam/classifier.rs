@@ -6,9 +6,10 @@ use crate::error::{Error, Result};
 use crate::onnx::{Emit, Graph, Node, Val};
 
 /// Operators that keep the values and their order.
-const SHAPES: [&str; 6] = ["Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"];
+const SHAPES: [&str; 9] =
+    ["Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Cast", "QuantizeLinear", "DequantizeLinear"];
 /// Operators that keep the grid too.
-const NOTHING: [&str; 2] = ["Identity", "Dropout"];
+const NOTHING: [&str; 5] = ["Identity", "Dropout", "Cast", "QuantizeLinear", "DequantizeLinear"];
 
 /// [N, C]: the classifier's weights of each class in `class` ([N, 1], int64).
 ///

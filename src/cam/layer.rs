@@ -9,7 +9,7 @@ use super::head::{self, Head, ScoreKind};
 use super::trace::Trace;
 use crate::autodiff;
 use crate::error::{Error, Result};
-use crate::onnx::{DType, Facts, Graph};
+use crate::onnx::{Facts, Graph};
 
 /// A layer whose activations are explained.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +46,7 @@ pub fn usable(graph: &Graph, facts: &Facts, input: &str, head: &Head) -> Vec<Lay
 impl Layer {
     /// The layer of that name, where it is a tensor with a grid.
     pub(super) fn of(facts: &Facts, trace: &Trace, tensor: &str) -> Option<Layer> {
-        let fact = facts.get(tensor).filter(|fact| fact.dtype == DType::F32)?;
+        let fact = facts.get(tensor).filter(|fact| fact.dtype.is_float())?;
         Some(Layer { tensor: tensor.into(), shape: fact.shape.clone(), grid: Grid::of(trace.axes(tensor)?)? })
     }
 
@@ -62,6 +62,10 @@ impl Layer {
         };
         let Some(asked) = asked else {
             return usable.first().cloned().ok_or_else(|| {
+                if let Some(refusal) = graph.order.iter().find_map(autodiff::refuse_integers) {
+                    // no layer is no layer for methods without gradients either
+                    return Error::ModelUnusable { why: refusal.without_rule().unwrap_or_default() };
+                }
                 let why = "finds no layer with a spatial grid (rows and columns behind a convolution) between picture and \
                            score; this network cannot be explained by a map";
                 refuse("auto", why.into())

@@ -138,6 +138,10 @@ fn write_on(
     };
     let pictures = head.pictures;
     let explained = head.write(&emit);
+    if [explained.ranks, explained.probabilities].iter().any(|table| table.shape().len() != 2) {
+        let why = format!("its class scores {:?} have the shape {:?}; export it again", head.logits, head.shape);
+        return Err(Error::ModelUnusable { why });
+    }
     let class = choose(&emit, explained.ranks, &names.target);
     let probability = at(&emit, explained.probabilities, class);
     let each = class.unstacked();

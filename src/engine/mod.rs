@@ -6,6 +6,7 @@ mod value;
 mod watch;
 mod weight;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use ort::session::{RunOptions, Session};
 
 use crate::error::{Error, Result, panic_text};
 pub use find::data_folder;
+use value::Buffer;
 use watch::Watch;
 pub use weight::Weight;
 
@@ -40,7 +42,8 @@ pub struct Config {
 /// A tensor that goes in; its memory must be contiguous, it is not copied.
 #[derive(Debug)]
 pub enum Input<'a> {
-    /// float32
+    /// float32; for a model's input of float16, bfloat16, float64, uint8 or int8 it is brought to that type, integers to the
+    /// nearest value that they have
     F32(ArrayViewD<'a, f32>),
     /// int64
     I64(ArrayViewD<'a, i64>),
@@ -52,15 +55,15 @@ pub enum Input<'a> {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Output {
-    /// float32
+    /// float32; float16 and bfloat16, widened, and float64, rounded
     F32(ArrayD<f32>),
     /// int64
     I64(ArrayD<i64>),
-    /// int32
+    /// int32; integers of 8 and 16 bits, widened
     I32(ArrayD<i32>),
     /// bool
     Bool(ArrayD<bool>),
-    /// Any other type: its ONNX name ("float16", "sequence", ...) and shape.
+    /// Any other type: its ONNX name ("int4", "sequence", ...) and shape.
     Other(String, Vec<usize>),
 }
 
@@ -80,6 +83,8 @@ pub struct Info {
 pub struct Engine {
     session: Session,
     inputs: Vec<Info>,
+    /// Of inputs that float32 is converted for.
+    converted: HashMap<String, Buffer>,
     outputs: Vec<Info>,
     library: PathBuf,
     current: Interrupter,
@@ -153,11 +158,12 @@ impl Engine {
         let runtime = runtime::load(config.library.as_deref())?;
         let make = || session(&runtime.environment, model, weights, config);
         let session = guarded(make).map_err(|why| Error::Session { why })?;
-        let inputs = session.inputs().iter().map(value::info).collect();
+        let inputs: Vec<Info> = session.inputs().iter().map(value::info).collect();
         let outputs = session.outputs().iter().map(value::info).collect();
+        let converted = inputs.iter().filter_map(|info| Some((info.name.clone(), Buffer::of(&info.kind)?))).collect();
         let current = Interrupter::default();
         let _watch = config.time_limit.map(|limit| Watch::start(current.clone(), limit)).transpose()?;
-        Ok(Engine { session, inputs, outputs, library: runtime.path, current, _watch })
+        Ok(Engine { session, inputs, converted, outputs, library: runtime.path, current, _watch })
     }
 
     /// The inputs that must be given.
@@ -193,11 +199,17 @@ impl Engine {
     ) -> Result<Vec<Output>> {
         let failed = |why| Error::Inference { why };
         self.check(inputs, outputs).map_err(failed)?;
+        for (name, input) in inputs {
+            if let (Input::F32(array), Some(buffer)) = (input, self.converted.get_mut(*name)) {
+                buffer.fill(array.as_slice().ok_or_else(|| failed(format!("the input {name:?} is not contiguous")))?);
+            }
+        }
+        let converted = &self.converted;
         let options = Arc::new(guarded(RunOptions::new).map_err(failed)?);
         *self.current.slot() = Some(Run { options: Arc::clone(&options), since: Instant::now(), stopped: None });
         let session = &mut self.session;
         let result = guarded(|| {
-            let values = inputs.iter().map(|(name, input)| Ok((*name, value::feed(input)?)));
+            let values = inputs.iter().map(|(name, input)| Ok((*name, value::feed(input, converted.get(*name))?)));
             let values = values.collect::<ort::Result<Vec<_>>>()?;
             let made = session.run_with_options(values, &options)?;
             let fetch =
@@ -225,7 +237,8 @@ impl Engine {
             let (kind, shape) = value::given(input);
             let fits = |(&want, &got): (&i64, &usize)| want < 0 || usize::try_from(want) == Ok(got);
             let fitting = shape.len() == info.shape.len() && info.shape.iter().zip(shape).all(fits);
-            if kind != info.kind || !fitting {
+            let taken = kind == info.kind || (kind == "float32" && self.converted.contains_key(&info.name));
+            if !taken || !fitting {
                 let (name, want, shown) = (&info.name, &info.kind, &info.shape);
                 return Err(format!("the input {name:?} is {want} {shown:?}, but {kind} {shape:?} was given"));
             }

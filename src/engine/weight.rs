@@ -32,8 +32,11 @@ impl Weight {
         runtime::load(config.library.as_deref())?;
         let made = match kind {
             "float32" => hold(shape, bytes, f32::from_le_bytes),
+            "float16" => hold(shape, bytes, half::f16::from_le_bytes),
             "int8" => hold(shape, bytes, i8::from_le_bytes),
             "uint8" => hold(shape, bytes, u8::from_le_bytes),
+            "int16" => hold(shape, bytes, i16::from_le_bytes),
+            "uint16" => hold(shape, bytes, u16::from_le_bytes),
             "int32" => hold(shape, bytes, i32::from_le_bytes),
             _ => None,
         };

@@ -5,26 +5,30 @@ use std::time::{Duration, Instant};
 
 use ndarray::{Array1, ArrayD};
 
-use super::{Explainer, copies, shape_error};
+use super::{Explainer, ModelInfo, copies, shape_error};
 use crate::cam::{self, Lowered, Method, Request};
 use crate::engine::{Engine, Input, Output};
 use crate::error::{Error, Result};
 use crate::onnx::{DType, Facts, Graph, Model};
 
 /// Largest relative change of the model's own outputs. They are equal to the bit unless the backward pass keeps the runtime
-/// from fusing the same operators.
+/// from fusing the same operators; then they are rounded in other places.
 const OUTPUTS: f32 = 1e-4;
+/// The same of float16, whose numbers lie 1e-3 apart.
+const HALF_OUTPUTS: f32 = 1e-2;
+/// The same of quantised networks: a few steps of a score, of which there are some hundred.
+const QUANTISED_OUTPUTS: f32 = 0.1;
 /// Largest relative error of the directional derivative; kinks of ReLU and max pooling cost some per cent at early layers.
 const GRADIENT: f64 = 0.15;
 /// Steps in units of the activations' root mean square, and whether cells that are zero stay so; the next is tried where the one
 /// before does not agree. A large step drowns rounding errors, a small one crosses fewer kinks; behind a ReLU half the cells
 /// are zero, and a second ReLU or a max pool has its kinks just there.
 const TRIES: [(f64, bool); 4] = [(1e-2, false), (1e-1, false), (1e-3, false), (1e-3, true)];
-/// How far a logit may be off by rounding, as a part of the largest: what that explains of a difference is no error. It matters
-/// where the layer's branch says next to nothing, as behind a layer scale of 1e-5 of an untrained transformer.
-const ROUNDING: f64 = 4.0 * f32::EPSILON as f64;
 /// How much more a direction shows of the gradient than a random one would.
 const LEAN: f64 = 2.0;
+/// How far a score may be off by rounding, as a part of it: a difference that it explains says nothing of the gradient. It
+/// matters where the layer's branch says next to nothing, as behind a layer scale of 1e-5 of an untrained transformer.
+const ROUNDING: f64 = 4.0 * f32::EPSILON as f64;
 /// Random directions; the median error counts.
 const DIRECTIONS: usize = 3;
 
@@ -75,7 +79,7 @@ pub(super) fn run(explainer: &mut Explainer, facts: &Facts, request: &Request) -
     let map = if request.method.uses_gradient() {
         let with_gradient = Request { with_gradient: true, target_layer: Some(&explainer.info.layer), ..*request };
         let lowered = cam::lower(&explainer.original, facts, &explainer.info.input, &with_gradient)?;
-        gradient(explainer, lowered, &input, &mut noise)?
+        gradient(explainer, facts, lowered, &input, &mut noise)?
     } else if request.method == Method::Recipro {
         MapCheck::Copies(copies::check(explainer, facts, request, &input)?)
     } else {
@@ -87,6 +91,11 @@ pub(super) fn run(explainer: &mut Explainer, facts: &Facts, request: &Request) -
 fn unchanged(explainer: &mut Explainer, input: &ArrayD<f32>) -> Result<f32> {
     let original = explainer.original_outputs(input.view())?;
     let explained = explainer.explained_outputs(input.view())?;
+    let allowed = match (explainer.info.format.quantised, explainer.info.format.computed) {
+        (Some(_), _) => QUANTISED_OUTPUTS,
+        (None, DType::F32) => OUTPUTS,
+        _ => HALF_OUTPUTS,
+    };
     let mut worst = 0.0f32;
     for ((name, a), (_, b)) in original.iter().zip(&explained) {
         let scale = a.iter().fold(0.0f32, |m, x| m.max(x.abs()));
@@ -94,7 +103,7 @@ fn unchanged(explainer: &mut Explainer, input: &ArrayD<f32>) -> Result<f32> {
             a.iter().zip(b).filter(|(x, y)| x.to_bits() != y.to_bits()).fold(0.0f32, |m, (x, y)| m.max((x - y).abs()));
         let relative = if change > 0.0 { change / scale.max(f32::MIN_POSITIVE) } else { 0.0 };
         // a NaN on both sides is the model's own affair and is met again, by name, when frames are explained
-        if relative > OUTPUTS || a.shape() != b.shape() {
+        if relative > allowed || a.shape() != b.shape() {
             let why = format!("the output {name:?} changed by {relative:.1e} of its largest value");
             return Err(Error::SelfCheck { why });
         }
@@ -106,7 +115,13 @@ fn unchanged(explainer: &mut Explainer, input: &ArrayD<f32>) -> Result<f32> {
 /// The derivative of the class's score along random directions at the layer: from the emitted gradient, and from moving the
 /// layer a little to and fro in the original network, cut open there. The score is the sum of the logits weighed by its seed, which
 /// stays what it is at the start: a mask of places that a class wins, or its best anchor, does not move.
-fn gradient(explainer: &Explainer, lowered: Lowered, input: &ArrayD<f32>, noise: &mut Noise) -> Result<MapCheck> {
+fn gradient(
+    explainer: &Explainer,
+    facts: &Facts,
+    lowered: Lowered,
+    input: &ArrayD<f32>,
+    noise: &mut Noise,
+) -> Result<MapCheck> {
     let info = &explainer.info;
     let mut cut: Model = lowered.model;
     let side = Graph::fresh_in(&cut, &format!("{}__made", info.layer));
@@ -114,6 +129,7 @@ fn gradient(explainer: &Explainer, lowered: Lowered, input: &ArrayD<f32>, noise:
     let part = |outputs: &[&str]| {
         let mut part = cut.clone();
         part.keep_outputs(outputs);
+        exact(&mut part, facts, info)?;
         part.prune();
         explainer.sessions.open(&part)
     };
@@ -165,9 +181,8 @@ fn gradient(explainer: &Explainer, lowered: Lowered, input: &ArrayD<f32>, noise:
             let v = random + &(&g * lean as f32);
             let moved = |by: f64| &layer + &(&v * by as f32);
             let (ahead, behind) = (run(&moved(step), class)?.logits, run(&moved(-step), class)?.logits);
-            let (measured, computed) = (dot(&seed, &(&ahead - &behind)) / (2.0 * step), dot(&g, &v));
-            let largest = ahead.iter().chain(&behind).fold(0.0f32, |m, x| m.max(x.abs()));
-            let rounding = ROUNDING * f64::from(largest) * norm(&seed) / step;
+            let rounding = ROUNDING * dot(&seed.mapv(f32::abs), &ahead.mapv(f32::abs)) / step;
+            let (measured, computed) = (dot(&seed, &(ahead - behind)) / (2.0 * step), dot(&g, &v));
             errors.push(((measured - computed).abs() / typical, rounding / typical));
         }
         errors.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -195,6 +210,18 @@ fn gradient(explainer: &Explainer, lowered: Lowered, input: &ArrayD<f32>, noise:
         info.operators.iter().map(|(op, ..)| op.as_str()).collect::<Vec<_>>().join(", ")
     );
     Err(Error::SelfCheck { why })
+}
+
+/// The same network in float32 and without rounding: a step that is small enough for a difference would be lost in both. The
+/// backward pass is the one that is explained with, its masks included.
+pub(super) fn exact(model: &mut Model, facts: &Facts, info: &ModelInfo) -> Result<()> {
+    if info.format.computed != DType::F32 {
+        model.compute_in_float32(&[DType::F16]);
+    }
+    if info.format.quantised.is_some() {
+        model.quantise_without_rounding(facts, &info.score)?;
+    }
+    Ok(())
 }
 
 /// What one run of the network behind the layer shows.

@@ -3,6 +3,7 @@
 use ndarray::{Array1, ArrayD};
 
 use super::Explainer;
+use super::check::exact;
 use crate::cam::{self, Request};
 use crate::engine::{Input, Output};
 use crate::error::{Error, Result};
@@ -22,6 +23,7 @@ pub(super) fn check(explainer: &Explainer, facts: &Facts, request: &Request, inp
     let mut model = lowered.model;
     let names = [lowered.names.gradient.as_str(), &info.score];
     model.keep_outputs(&names);
+    exact(&mut model, facts, info)?;
     let best = Array1::from_elem(1, -1i64);
     let inputs = [
         (info.input.as_str(), Input::F32(input.view())),

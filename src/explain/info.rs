@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::SelfCheck;
+use super::{NumberFormat, SelfCheck};
 use crate::cam::{Method, ScoreKind, Target};
 use crate::error::{Error, Result};
 use crate::labels;
@@ -13,6 +13,10 @@ use crate::prep::Spec;
 pub struct ModelInfo {
     /// Input tensor's name.
     pub input: String,
+    /// Its type: "float32", "uint8", ...
+    pub input_type: &'static str,
+    /// In which numbers the model computes, and keeps its weights.
+    pub format: NumberFormat,
     /// Preprocessing.
     pub spec: Spec,
     /// The output that is explained.

@@ -9,7 +9,7 @@ use super::sessions::Sessions;
 use crate::engine::{Input, Output};
 use crate::error::{Error, Result};
 use crate::onnx::{DType, Data, Fact, Facts, Graph, Model, Relaxed, Tensor, ValueInfo};
-use crate::prep::Layout;
+use crate::prep::{Element, Layout};
 
 /// Input pixels that a model may ask for; more is a slip or an attack.
 const MAX_PIXELS: usize = 1 << 26;
@@ -25,6 +25,7 @@ const MANY: usize = 8;
 #[derive(Debug, Clone)]
 pub(super) struct Picture {
     pub name: String,
+    pub dtype: DType,
     pub shape: Vec<usize>,
     /// The shape that the file fixes, where it says one; else as `shape`.
     pub own: Vec<usize>,
@@ -35,9 +36,20 @@ pub(super) struct Picture {
     pub warning: Option<String>,
 }
 
+impl Picture {
+    /// What its elements hold, for the preprocessing.
+    pub fn element(&self) -> Element {
+        match self.dtype {
+            DType::U8 => Element::Unsigned,
+            DType::I8 => Element::Signed,
+            _ => Element::Float,
+        }
+    }
+}
+
 /// Fixes the input's sizes to what was asked for: dynamic ones as they are, others by rewriting what follows from them.
 pub(super) fn pin(mut model: Model, picture: &Picture, sessions: &Sessions) -> Result<Model> {
-    set_shape(&mut model, &picture.name, &picture.own);
+    set_shape(&mut model, picture, &picture.own);
     if picture.own == picture.shape {
         return Ok(model);
     }
@@ -48,7 +60,7 @@ pub(super) fn pin(mut model: Model, picture: &Picture, sessions: &Sessions) -> R
     let own = Picture { shape: picture.own.clone(), size, ..picture.clone() };
     let facts = measure(&model, &own, sessions)?;
     let mut relaxed = Relaxed::new(model, facts, &picture.name);
-    set_shape(relaxed.model_mut(), &picture.name, &picture.shape);
+    set_shape(relaxed.model_mut(), picture, &picture.shape);
     let refuse = |why: String| {
         let [own, asked] =
             [&picture.own, &picture.shape].map(|s| s.iter().map(usize::to_string).collect::<Vec<_>>().join("x"));
@@ -67,8 +79,8 @@ pub(super) fn pin(mut model: Model, picture: &Picture, sessions: &Sessions) -> R
     relaxed.settle(&new).map_err(refuse)
 }
 
-pub(super) fn set_shape(model: &mut Model, name: &str, shape: &[usize]) {
-    model.pin_input(name, DType::F32, shape);
+pub(super) fn set_shape(model: &mut Model, picture: &Picture, shape: &[usize]) {
+    model.pin_input(&picture.name, picture.dtype, shape);
     model.drop_declared_shapes();
 }
 
@@ -92,11 +104,20 @@ pub(super) fn picture(model: &Model, asked: Option<(usize, usize)>) -> Result<Pi
             format!("it has several inputs, {}; export it with one input, the picture", list())
         });
     };
-    match input.dtype {
-        Some(DType::F32) => {}
-        Some(_) => return unusable(format!("its input {input} is not float32; export it with a float32 input")),
-        None => return unusable(format!("its input {input} is no picture: a float32 tensor is needed")),
-    }
+    let dtype = match input.dtype {
+        Some(dtype) if dtype.is_float() || dtype == DType::U8 => dtype,
+        // quantised pictures say so; other integers may be anything
+        Some(DType::I8) if model.nodes().any(|n| n.op() == "DequantizeLinear" && n.input(0) == Some(&input.name)) => {
+            DType::I8
+        }
+        Some(_) => {
+            return unusable(format!(
+                "its input {input} is no picture: floating-point numbers, uint8, or int8 that a DequantizeLinear reads are \
+                 needed; export it with a float32 input"
+            ));
+        }
+        None => return unusable(format!("its input {input} is no picture: a tensor is needed, best a float32 one")),
+    };
     let unknown = vec![None, Some(3), None, None];
     let dims = input.shape.as_ref().unwrap_or(&unknown);
     let &[batch, second, third, fourth] = dims.as_slice() else {
@@ -142,7 +163,7 @@ pub(super) fn picture(model: &Model, asked: Option<(usize, usize)>) -> Result<Pi
         Layout::ChannelsLast => vec![batch, height, width, channels],
     };
     let (own, shape) = (shape(batch.unwrap_or(1), width, height), shape(1, wide, high));
-    Ok(Picture { name: input.name.clone(), shape, own, size: (wide, high), channels, layout, warning })
+    Ok(Picture { name: input.name.clone(), dtype, shape, own, size: (wide, high), channels, layout, warning })
 }
 
 /// `None` where there are none, or more than a picture may have.
@@ -195,25 +216,30 @@ pub(super) fn measure(model: &Model, picture: &Picture, sessions: &Sessions) -> 
     probe.keep_outputs(&names);
     let blank = ArrayD::<f32>::zeros(picture.shape.clone());
     let depends = depends_on_picture(&graph, &picture.name);
-    let outputs = sessions
+    let (kinds, outputs) = sessions
         .unoptimized(&probe)
         .map_err(|e| strangers(e, &graph))
         .and_then(|mut engine| {
             room::enough(model, &graph, picture, engine.outputs())?;
-            engine.run_for(&[(&picture.name, Input::F32(blank.view()))], &names, |name| !depends.contains(name))
+            let input = [(picture.name.as_str(), Input::F32(blank.view()))];
+            let outputs = engine.run_for(&input, &names, |name| !depends.contains(name))?;
+            let kinds: HashMap<String, DType> =
+                engine.outputs().iter().map(|info| (info.name.clone(), DType::named(&info.kind))).collect();
+            Ok((kinds, outputs))
         })
         .map_err(|e| probe_error(e, picture))?;
 
     let mut facts: HashMap<String, Fact> = HashMap::new();
-    facts.insert(picture.name.clone(), Fact { dtype: DType::F32, shape: picture.shape.clone(), value: None });
+    facts.insert(picture.name.clone(), Fact { dtype: picture.dtype, shape: picture.shape.clone(), value: None });
     facts.extend(model.initializers().map(|(name, fact)| (name.to_string(), fact)));
     for (name, output) in names.iter().zip(outputs) {
-        facts.insert(name.to_string(), fact(output));
+        facts.insert(name.to_string(), fact(kinds.get(*name), output));
     }
     Ok(Facts(facts))
 }
 
-fn fact(output: Output) -> Fact {
+/// `declared` is the tensor's own type: values come in the few types that hold them.
+fn fact(declared: Option<&DType>, output: Output) -> Fact {
     let (dtype, shape, data) = match output {
         Output::F32(a) => (DType::F32, a.shape().to_vec(), Data::F32(a.into_iter().collect())),
         Output::I64(a) => (DType::I64, a.shape().to_vec(), Data::I64(a.into_iter().collect())),
@@ -221,6 +247,7 @@ fn fact(output: Output) -> Fact {
         Output::Bool(a) => (DType::BOOL, a.shape().to_vec(), Data::Bool(a.into_iter().collect())),
         Output::Other(name, shape) => return Fact { dtype: DType::named(&name), shape, value: None },
     };
+    let dtype = declared.copied().unwrap_or(dtype);
     Fact { dtype, value: Some(Tensor { shape: shape.clone(), data }), shape }
 }
 

@@ -46,9 +46,9 @@ impl Explainer {
         let mut shape = self.shape.clone();
         shape[0] = batch;
         let mut original = self.original.clone();
-        probe::set_shape(&mut original, &self.info.input, &shape);
         let size = (self.info.spec.width, self.info.spec.height);
         let picture = probe::Picture { shape: shape.clone(), ..probe::picture(&original, Some(size))? };
+        probe::set_shape(&mut original, &picture, &shape);
         let facts = probe::measure(&original, &picture, &self.sessions)?;
         let bytes = facts.0.values().map(|fact| fact.shape.iter().product::<usize>() * size_of::<f32>()).sum();
         // this method needs no gradient rule, and its map is left out
@@ -56,8 +56,9 @@ impl Explainer {
         let request = Request {
             method: Method::EigenCam,
             target_layer: Some(&layers),
-            score_output: self.options.score_output.as_deref(),
-            ..Request::default()
+            score_kind: self.info.score_kind,
+            versus: false,
+            ..self.options.request(self.info.labels.len())
         };
         let lowered = cam::lower(&original, &facts, &self.info.input, &request)?;
         let (mut model, names) = (lowered.model, lowered.names);

@@ -136,6 +136,9 @@ impl<'m> Emit<'m> {
     }
 
     /// A forward tensor of the model, of the measured shape. Other floating-point types than float32 are cast to it.
+    ///
+    /// Not directly: ONNX Runtime computes float16 in float32 on CPUs and rounds only what a Cast of the file reads, so that the
+    /// Cast would change what comes behind. Behind a Sum of one it rounds for itself alone.
     pub fn tensor<'g>(&'g self, name: &str) -> Val<'g>
     where
         'm: 'g,
@@ -145,7 +148,7 @@ impl<'m> Emit<'m> {
             return self.floats(&[], vec![0.0]);
         };
         let own = self.named(name, &fact.shape);
-        if fact.dtype.is_float() && fact.dtype != DType::F32 { own.cast(DType::F32.0) } else { own }
+        if fact.dtype.is_float() && fact.dtype != DType::F32 { own.unary("Sum").cast(DType::F32.0) } else { own }
     }
 
     /// A tensor that already has a name, of a shape given by the caller (graph inputs of our own).

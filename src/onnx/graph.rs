@@ -72,6 +72,21 @@ impl<'m> Graph<'m> {
         self.maker(tensor).map(|i| self.order[i])
     }
 
+    /// The quantisers that a score went through, the last first, with nothing between them and it that changes its elements.
+    pub fn quantisers_of(&self, score: &str) -> Vec<Node<'m>> {
+        let mut found = Vec::new();
+        let mut made = self.maker_node(score);
+        while let Some(node) = made {
+            match node.op().trim_start_matches("com.microsoft::") {
+                "QuantizeLinear" => found.push(node),
+                "DequantizeLinear" | "Cast" | "Identity" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => {}
+                _ => break,
+            }
+            made = node.input(0).and_then(|input| self.maker_node(input));
+        }
+        found
+    }
+
     /// Positions in `order` of the nodes that read a tensor, sub-graphs included.
     pub fn readers(&self, tensor: &str) -> &[usize] {
         self.readers.get(tensor).map_or(&[], Vec::as_slice)

@@ -5,6 +5,7 @@
 mod check;
 mod copy;
 mod emit;
+mod exact;
 mod external;
 mod facts;
 mod graph;

@@ -99,6 +99,28 @@ impl<'m> Node<'m> {
         self.attr(name).and_then(|a| a.t.as_ref()).and_then(Tensor::from_proto)
     }
 
+    /// Whether what it makes of quantised numbers lies in their range, or has an end of its own: a quantiser behind it only rounds.
+    /// Behind weighted sums it also saturates, in the place of an activation that was taken out.
+    pub fn only_rounds_after(&self) -> bool {
+        let op = self.op();
+        let pools = op.ends_with("Pool") || op.starts_with("ReduceMean") || op.starts_with("ReduceMax");
+        let moves = matches!(
+            op.as_str(),
+            "Flatten"
+                | "Reshape"
+                | "Squeeze"
+                | "Unsqueeze"
+                | "Transpose"
+                | "Slice"
+                | "Split"
+                | "Concat"
+                | "Gather"
+                | "Resize"
+        );
+        let ends = matches!(op.as_str(), "Relu" | "Clip" | "Sigmoid" | "HardSigmoid" | "Softmax");
+        pools || moves || ends
+    }
+
     /// Whether it carries a sub-graph (If, Loop, Scan).
     pub fn has_subgraph(&self) -> bool {
         self.proto.attribute.iter().any(|a| a.g.is_some() || !a.graphs.is_empty())

@@ -1,5 +1,7 @@
 //! Constant tensors: ONNX `TensorProto` to plain vectors and back.
 
+use half::{bf16, f16};
+
 use super::node::Node;
 use super::proto::{NodeProto, TensorProto, tensor_proto};
 
@@ -16,8 +18,16 @@ impl DType {
     pub const I32: DType = DType(6);
     /// int64
     pub const I64: DType = DType(7);
+    /// int8
+    pub const I8: DType = DType(3);
     /// bool
     pub const BOOL: DType = DType(9);
+    /// float16
+    pub const F16: DType = DType(10);
+    /// float64
+    pub const F64: DType = DType(11);
+    /// bfloat16
+    pub const BF16: DType = DType(16);
 
     const NAMES: [&'static str; 24] = [
         "undefined",
@@ -56,6 +66,19 @@ impl DType {
         matches!(self.0, 1 | 10 | 11 | 16)
     }
 
+    /// Least and largest value of an integer type that activations and weights are quantised to.
+    pub fn quantised(self) -> Option<(f32, f32)> {
+        Some(match self.name() {
+            "uint4" => (0.0, 15.0),
+            "int4" => (-8.0, 7.0),
+            "uint8" => (0.0, 255.0),
+            "int8" => (-128.0, 127.0),
+            "uint16" => (0.0, 65535.0),
+            "int16" => (-32768.0, 32767.0),
+            _ => return None,
+        })
+    }
+
     /// The type of that name; the undefined type if there is none.
     pub fn named(name: &str) -> DType {
         DType(Self::NAMES.iter().position(|n| *n == name).unwrap_or(0) as i32)
@@ -78,12 +101,14 @@ impl DType {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Data {
-    /// float32
+    /// float32 (float16 and bfloat16 are widened, float64 is rounded)
     F32(Vec<f32>),
     /// int64 (int32 is widened)
     I64(Vec<i64>),
     /// bool
     Bool(Vec<bool>),
+    /// To write only: any other type, and the elements' bytes, little-endian.
+    Raw(DType, Vec<u8>),
 }
 
 /// A constant: shape and values.
@@ -112,6 +137,7 @@ impl Tensor {
             Data::F32(_) => DType::F32,
             Data::I64(_) => DType::I64,
             Data::Bool(_) => DType::BOOL,
+            Data::Raw(dtype, _) => dtype,
         }
     }
 
@@ -134,11 +160,12 @@ impl Tensor {
             Data::F32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
             Data::I64(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
             Data::Bool(v) => v.iter().map(|&x| x as u8).collect(),
+            Data::Raw(_, bytes) => bytes.clone().into(),
         });
         proto
     }
 
-    /// `None` for types that are not read here (float16, quantised, strings).
+    /// `None` for types that are not read here (quantised, strings).
     pub(super) fn from_proto(proto: &TensorProto) -> Option<Tensor> {
         let shape: Vec<usize> = proto.dims.iter().map(|&d| d as usize).collect();
         let raw = proto.has_raw_data().then(|| proto.raw_data());
@@ -146,6 +173,19 @@ impl Tensor {
             DType::F32 => {
                 Data::F32(raw.map_or_else(|| proto.float_data.clone(), |raw| decode(raw, f32::from_le_bytes)))
             }
+            // halves without raw data lie in int32_data, bit by bit
+            DType::F16 => Data::F32(raw.map_or_else(
+                || proto.int32_data.iter().map(|&x| f16::from_bits(x as u16).to_f32()).collect(),
+                |raw| decode(raw, |b| f16::from_le_bytes(b).to_f32()),
+            )),
+            DType::BF16 => Data::F32(raw.map_or_else(
+                || proto.int32_data.iter().map(|&x| bf16::from_bits(x as u16).to_f32()).collect(),
+                |raw| decode(raw, |b| bf16::from_le_bytes(b).to_f32()),
+            )),
+            DType::F64 => Data::F32(raw.map_or_else(
+                || proto.double_data.iter().map(|&x| x as f32).collect(),
+                |raw| decode(raw, |b| f64::from_le_bytes(b) as f32),
+            )),
             DType::I64 => {
                 Data::I64(raw.map_or_else(|| proto.int64_data.clone(), |raw| decode(raw, i64::from_le_bytes)))
             }

@@ -14,7 +14,7 @@ pub mod spec;
 mod text;
 
 pub use fit::full_frame;
-pub use spec::{ColorFormat, Layout, Overrides, Preprocess, ResizeMode, Spec};
+pub use spec::{ColorFormat, Element, Layout, Overrides, Preprocess, ResizeMode, Spec};
 pub use text::{parse_numbers, parse_size};
 
 /// Grey that letterboxing puts around the picture, on the 0..255 scale, before normalisation: as the detectors that

@@ -35,6 +35,11 @@ macro_rules! names {
     };
 }
 
+/// Mean and deviation of torchvision's ImageNet models.
+const IMAGENET: ([f32; 3], [f32; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+/// Those that leave 0..255 as it is.
+const RAW: ([f32; 3], [f32; 3]) = ([0.0; 3], [1.0 / 255.0; 3]);
+
 /// How the numbers are scaled (property `preprocess`).
 #[allow(missing_docs)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,11 +65,10 @@ impl Preprocess {
     fn scaling(self) -> Option<([f32; 3], [f32; 3])> {
         match self {
             Preprocess::Auto => None,
-            // The figures of torchvision's ImageNet models.
-            Preprocess::Imagenet => Some(([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])),
+            Preprocess::Imagenet => Some(IMAGENET),
             Preprocess::ZeroOne => Some(([0.0; 3], [1.0; 3])),
             Preprocess::MinusOneOne => Some(([0.5; 3], [0.5; 3])),
-            Preprocess::Raw => Some(([0.0; 3], [1.0 / 255.0; 3])),
+            Preprocess::Raw => Some(RAW),
         }
     }
 }
@@ -107,6 +111,38 @@ pub enum Layout {
 
 /// Where mean and deviation come from if from nowhere.
 const ASSUMED: &str = "default (imagenet)";
+/// What the elements of the model's input hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Element {
+    /// Floating-point numbers.
+    Float,
+    /// uint8, as pixels are.
+    Unsigned,
+    /// int8, pixels less 128.
+    Signed,
+}
+
+impl Element {
+    /// The scaling where nobody says one, and its name.
+    fn usual(self) -> (([f32; 3], [f32; 3]), &'static str) {
+        match self {
+            Element::Float => (IMAGENET, "default (imagenet)"),
+            Element::Unsigned => (RAW, "default (raw, the input being uint8)"),
+            Element::Signed => (([128.0 / 255.0; 3], RAW.1), "default (pixels less 128, the input being int8)"),
+        }
+    }
+
+    /// Whether it holds what becomes of 0..255, in a fair number of steps.
+    fn holds(self, mean: f32, std: f32) -> bool {
+        let (dark, bright) = (-mean / std, (1.0 - mean) / std);
+        let within = |low: f32, high: f32| dark > low - 0.5 && bright < high + 0.5 && bright - dark > 16.0;
+        match self {
+            Element::Float => true,
+            Element::Unsigned => within(0.0, 255.0),
+            Element::Signed => within(-128.0, 127.0),
+        }
+    }
+}
 
 /// What the user set; `None` = take it from the model.
 #[derive(Debug, Clone, Default)]
@@ -158,14 +194,15 @@ impl Spec {
     }
 
     /// Overrides, else the model's metadata (`gradcam.mean`, `gradcam.std`, `gradcam.preprocess`, `gradcam.color-format`,
-    /// `gradcam.resize-mode`), else the same keys or GStreamer's `ranges` in `<model>.modelinfo`, else ImageNet, RGB
-    /// and crop; each value by itself. `channels` is 1 or 3; `model` is the file's path, if it has one.
+    /// `gradcam.resize-mode`), else the same keys or GStreamer's `ranges` in `<model>.modelinfo`, else ImageNet (for
+    /// integers the pixels as they are), RGB and crop; each value by itself. `channels` is 1 or 3; `model` is the file's path, if
+    /// it has one.
     ///
     /// A list of one number holds for every channel, and three are averaged for a grey model.
     pub fn resolve(
         (width, height): (usize, usize),
         layout: Layout,
-        channels: usize,
+        (channels, element): (usize, Element),
         metadata: &BTreeMap<String, String>,
         model: Option<&Path>,
         overrides: &Overrides,
@@ -187,9 +224,8 @@ impl Spec {
                 first(&sources, |source| source.named("resize-mode"))?.unwrap_or((ResizeMode::Crop, "default".into()))
             }
         };
-        let by_name = |preset: Preprocess| {
-            preset.scaling().map(|(mean, std)| [in_order(mean, color_format), in_order(std, color_format)])
-        };
+        let ordered = |(mean, std)| [in_order(mean, color_format), in_order(std, color_format)];
+        let by_name = |preset: Preprocess| preset.scaling().map(ordered);
         let pick = |which: Which, own: &Option<Vec<f32>>| -> Result<(Vec<f32>, String)> {
             if let Some(list) = own {
                 let refuse = |why| Error::Setting { name: which.key(), value: join(list), why };
@@ -204,11 +240,18 @@ impl Spec {
                 }
                 Ok(source.named::<Preprocess>("preprocess")?.and_then(by_name).map(|both| which.of(both)))
             })?;
-            let imagenet = || by_name(Preprocess::Imagenet).map(|both| (which.of(both), ASSUMED.into()));
-            Ok(found.or_else(imagenet).expect("Imagenet is a scaling"))
+            let (usual, name) = element.usual();
+            Ok(found.unwrap_or_else(|| (which.of(ordered(usual)), name.into())))
         };
         let (mean, mean_origin) = pick(Which::Mean, &overrides.mean)?;
         let (std, std_origin) = pick(Which::Std, &overrides.std)?;
+        if !mean.iter().zip(&std).all(|(mean, std)| element.holds(*mean, *std)) {
+            let why = format!(
+                "preprocess, mean and std ({mean_origin}) make numbers of the pixels that its integer input cannot hold; set \
+                 preprocess=raw, or mean and std so that 0..255 becomes the input's own range"
+            );
+            return Err(Error::ModelUnusable { why });
+        }
         let origin = format!(
             "mean {} from {mean_origin}, std {} from {std_origin}, color-format {} from {color_origin}, \
              resize-mode {} from {resize_origin}",

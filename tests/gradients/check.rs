@@ -92,6 +92,12 @@ impl Bench {
         Ok((model, ops))
     }
 
+    /// The gradient of `<u, y>` for one covector of y's shape.
+    pub fn gradient_of(&self, u: &ArrayD<f32>) -> Result<ArrayD<f32>> {
+        let (model, _) = self.explained(&[])?;
+        self.gradient(&mut engine(&model)?, &u.view().insert_axis(Axis(0)).to_owned())
+    }
+
     fn gradient(&self, engine: &mut Engine, u: &ArrayD<f32>) -> Result<ArrayD<f32>> {
         let inputs = [("x", Input::F32(self.x.view())), ("u", Input::F32(u.view()))];
         Ok(floats(engine.run(&inputs, &["gradient"])?.remove(0)))
@@ -218,22 +224,20 @@ fn measure(model: &Model, x: &ArrayD<f32>) -> Result<Facts> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut probe = model.clone();
     probe.keep_outputs(&names);
-    let outputs = engine(&probe)?.run(&[("x", Input::F32(x.view()))], &names)?;
+    let mut engine = engine(&probe)?;
+    let outputs = engine.run(&[("x", Input::F32(x.view()))], &names)?;
     let fact = |dtype, shape: &[usize]| Fact { dtype, shape: shape.to_vec(), value: None };
     let mut facts = HashMap::from([("x".to_string(), fact(DType::F32, x.shape()))]);
-    for name in model.initializer_names() {
-        let weight = model.initializer(name).expect("weights of the cases are read");
-        facts.insert(name.into(), fact(weight.dtype(), &weight.shape));
-    }
-    for (name, output) in names.iter().zip(outputs) {
-        let fact = match output {
-            Output::F32(a) => fact(DType::F32, a.shape()),
-            Output::I64(a) => fact(DType::I64, a.shape()),
-            Output::I32(a) => fact(DType::I32, a.shape()),
-            Output::Bool(a) => fact(DType::BOOL, a.shape()),
+    facts.extend(model.initializers().map(|(name, own)| (name.to_string(), fact(own.dtype, &own.shape))));
+    for (info, output) in engine.outputs().iter().zip(outputs) {
+        let shape = match &output {
+            Output::F32(a) => a.shape(),
+            Output::I64(a) => a.shape(),
+            Output::I32(a) => a.shape(),
+            Output::Bool(a) => a.shape(),
             other => panic!("no case makes {other:?}"),
         };
-        facts.insert(name.to_string(), fact);
+        facts.insert(info.name.clone(), fact(DType::named(&info.kind), shape));
     }
     Ok(Facts(facts))
 }

@@ -104,6 +104,33 @@ fn operators_with_zero_gradient_are_constant_between_their_steps() {
     }
 }
 
+/// The steps of int8 are too coarse for finite differences: the formula, where nothing lies near an end of the range.
+#[test]
+fn a_coarse_quantiser_passes_what_lies_inside_its_range() {
+    let (scale, zero) = (0.01f32, 5.0f32);
+    let ends = [(-127.5 - zero) * scale, (126.5 - zero) * scale];
+    let case = op("QuantizeLinear")
+        .floats(&[], &[scale])
+        .constant(&[], gstgradcam::onnx::Data::Raw(gstgradcam::onnx::DType::I8, vec![5]))
+        .makes(&["q"])
+        .then("DequantizeLinear")
+        .reads(&["q", "w0", "w1"])
+        .makes(&["d"])
+        .then("Neg")
+        .reads(&["d"])
+        .kinks(&[-1.325, 1.215]);
+    let bench = Bench::new(&case, &mut Random(SEED)).expect("it runs");
+    let u = bench.x.mapv(|x| (x * 7.0).sin());
+    let wanted = ndarray::Zip::from(&bench.x).and(&u).map_collect(|&x, &u| {
+        let level = (x / scale).round_ties_even() * scale;
+        if ends[0] < level && level < ends[1] { -u } else { 0.0 }
+    });
+    let outside = wanted.iter().filter(|&&g| g == 0.0).count();
+    assert!(outside > 20 && outside < wanted.len() / 2, "{outside} of {} saturate", wanted.len());
+    let got = bench.gradient_of(&u).expect("it runs");
+    assert!(got.iter().zip(&wanted).all(|(a, b)| (a - b).abs() < 1e-6), "{got} is not {wanted}");
+}
+
 #[test]
 fn a_use_without_a_rule_is_refused_by_name() {
     let refused = [

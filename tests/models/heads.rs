@@ -221,6 +221,24 @@ fn b23_the_best_class_as_output() {
     }
 }
 
+/// The best class is told along an axis that the logits do not have.
+#[test]
+fn b23_the_best_class_behind_a_constant_of_more_axes() {
+    let wanted = maps(&mut open(&net::little()), &ALL);
+    let model = ending(|m| {
+        m.add_initializer("shape", &Tensor::i64s(&[1, 1, -1]));
+        m.add_initializer("two", &Tensor::f32(&[1, 1, 1, 1], vec![2.0]));
+        m.add_node("Reshape", "reshape", &["logits", "shape"], &["scores"], &[]);
+        m.add_node("Sigmoid", "sigmoid", &["scores"], &["p"], &[]);
+        m.add_node("Mul", "more_axes", &["p", "two"], &["twice"], &[]);
+        m.add_node("ArgMax", "best", &["twice"], &["best"], &[("axis", Attr::Int(3))]);
+        m.add_output("best", Some(DType::I64), None);
+    });
+    for (seen, wanted) in maps(&mut open(&model), &ALL).iter().zip(&wanted) {
+        assert!(seen.class == wanted.class && off(&seen.map, &wanted.map) < 1e-6);
+    }
+}
+
 #[test]
 fn b23_shapes_that_are_no_scores() {
     let mut map = net::with_input(17, &net::PICTURE);

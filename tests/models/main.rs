@@ -7,6 +7,7 @@ mod contract;
 mod diagnosis;
 mod external;
 mod files;
+mod formats;
 mod heads;
 mod heads_binary;
 mod heads_boxes;

@@ -1,7 +1,7 @@
 //! Preprocessing against an oracle in plain f64.
 
 use gstgradcam::frame::{Format, Matrix};
-use gstgradcam::prep::{ColorFormat, Layout, Overrides, Preparer, Preprocess, ResizeMode, Spec};
+use gstgradcam::prep::{ColorFormat, Element, Layout, Overrides, Preparer, Preprocess, ResizeMode, Spec};
 
 use crate::picture::{COLORS, Picture, SIZES, decode, encode, is_yuv, pixels};
 
@@ -13,7 +13,7 @@ fn spec(size: (usize, usize), layout: Layout, format: ColorFormat, mode: ResizeM
         ..Overrides::default()
     };
     let channels = if format == ColorFormat::Gray { 1 } else { 3 };
-    Spec::resolve(size, layout, channels, &Default::default(), None, &overrides).unwrap()
+    Spec::resolve(size, layout, (channels, Element::Float), &Default::default(), None, &overrides).unwrap()
 }
 
 fn prepared(spec: &Spec, picture: &Picture) -> Vec<f32> {
@@ -157,7 +157,8 @@ fn mean_and_deviation_are_applied_in_the_models_order() {
         color_format: Some(ColorFormat::Bgr),
         ..Overrides::default()
     };
-    let spec = Spec::resolve((2, 2), Layout::ChannelsLast, 3, &Default::default(), None, &overrides).unwrap();
+    let spec = Spec::resolve((2, 2), Layout::ChannelsLast, (3, Element::Float), &Default::default(), None, &overrides)
+        .unwrap();
     let out = prepared(&spec, &picture);
     for pixel in out.chunks(3) {
         for (got, want) in pixel.iter().zip([(0.0 - 0.1) / 0.5, (0.4 - 0.2) / 0.25, (1.0 - 0.3) / 2.0]) {

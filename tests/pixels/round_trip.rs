@@ -1,7 +1,7 @@
 //! What the model saw comes back to where it was: frame to tensor, tensor to map, map to frame.
 
 use gstgradcam::frame::{Format, Region};
-use gstgradcam::prep::{LETTERBOX_GRAY, Layout, Overrides, Preparer, Preprocess, ResizeMode, Spec};
+use gstgradcam::prep::{Element, LETTERBOX_GRAY, Layout, Overrides, Preparer, Preprocess, ResizeMode, Spec};
 use gstgradcam::render::{Colormap, Painter, Style};
 use ndarray::Array2;
 
@@ -12,7 +12,8 @@ const CELLS: usize = 16;
 
 fn tensor(picture: &Picture, mode: ResizeMode, layout: Layout) -> (Vec<f32>, Region) {
     let overrides = Overrides { preprocess: Preprocess::Raw, resize_mode: Some(mode), ..Overrides::default() };
-    let spec = Spec::resolve((INPUT, INPUT), layout, 3, &Default::default(), None, &overrides).unwrap();
+    let spec =
+        Spec::resolve((INPUT, INPUT), layout, (3, Element::Float), &Default::default(), None, &overrides).unwrap();
     let mut out = vec![f32::NAN; 3 * INPUT * INPUT];
     let region = Preparer::new(spec).prepare(&picture.frame(), &mut out).unwrap();
     (out, region)

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gstgradcam::Error;
-use gstgradcam::prep::{ColorFormat, Layout, Overrides, Preprocess, ResizeMode, Spec};
+use gstgradcam::prep::{ColorFormat, Element, Layout, Overrides, Preprocess, ResizeMode, Spec};
 
 fn resolve(
     channels: usize,
@@ -14,7 +14,7 @@ fn resolve(
     overrides: &Overrides,
 ) -> Result<Spec, Error> {
     let metadata: BTreeMap<String, String> = metadata.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
-    Spec::resolve((224, 192), Layout::ChannelsFirst, channels, &metadata, model, overrides)
+    Spec::resolve((224, 192), Layout::ChannelsFirst, (channels, Element::Float), &metadata, model, overrides)
 }
 
 fn close(got: &[f32], want: &[f32]) -> bool {
@@ -184,4 +184,26 @@ fn wrong_sidecars_name_the_file() {
     fs::create_dir(folder.path().join("m.onnx.modelinfo")).unwrap();
     let error = resolve(3, &[], Some(&folder.path().join("m.onnx")), &Overrides::default()).unwrap_err();
     assert!(matches!(error, Error::ModelUnreadable { .. }), "{error}");
+}
+
+/// An integer input holds pixels as they are, and refuses numbers that it cannot hold.
+#[test]
+fn integers_hold_pixels() {
+    let resolve = |element, preprocess| {
+        let overrides = Overrides { preprocess, ..Overrides::default() };
+        let none = std::collections::BTreeMap::new();
+        Spec::resolve((8, 8), Layout::ChannelsLast, (3, element), &none, None, &overrides)
+    };
+    let ends = |spec: &Spec| (-spec.mean[0] / spec.std[0], (1.0 - spec.mean[0]) / spec.std[0]);
+    let near = |(a, b): (f32, f32), (c, d): (f32, f32)| (a - c).abs() < 1e-3 && (b - d).abs() < 1e-3;
+    for element in [Element::Unsigned, Element::Signed] {
+        let wanted = if element == Element::Unsigned { (0.0, 255.0) } else { (-128.0, 127.0) };
+        let spec = resolve(element, Preprocess::Auto).expect("pixels are held");
+        assert!(near(ends(&spec), wanted), "{:?}", ends(&spec));
+        assert!(spec.origin.contains("int8"), "{}", spec.origin);
+        for preprocess in [Preprocess::Imagenet, Preprocess::ZeroOne, Preprocess::MinusOneOne] {
+            let why = resolve(element, preprocess).expect_err("too few steps").to_string();
+            assert!(why.contains("preprocess=raw") && why.contains(preprocess.name()), "{why}");
+        }
+    }
 }

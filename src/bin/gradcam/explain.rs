@@ -8,19 +8,19 @@ use gstgradcam::frame::{Color, Format, Frame, FrameMut, Matrix, Plane, Range, Re
 use gstgradcam::render::Painter;
 use gstgradcam::{ClassMap, Explainer, Explanation, Options};
 use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
-use ndarray::{Array4, ArrayD};
-use ndarray_npy::{ReadNpyExt, WriteNpyExt};
+use ndarray::Array4;
+use ndarray_npy::WriteNpyExt;
 use serde_json::json;
 
 use crate::export::not_the_same;
 use crate::options::{ModelOptions, PaintOptions};
-use crate::{Result, say, warn};
+use crate::{Result, say, tensor, warn};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The ONNX model
     model: PathBuf,
-    /// A PNG or JPEG picture, or the model's input itself as a float32 .npy file
+    /// A PNG or JPEG picture, or the model's input itself as an .npy file of its own type or float32
     #[arg(value_name = "IMAGE|TENSOR.npy")]
     input: PathBuf,
     /// Classes to explain: a comma list of indices, names and ranks (-1 = best) [default: the best class]
@@ -49,13 +49,13 @@ pub fn run(args: &Args) -> Result<()> {
         not_the_same(&args.input, output)?;
         not_the_same(&args.model, output)?;
     }
-    let tensor = args.input.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("npy"));
-    if tensor && args.overlay.is_some() {
+    let is_tensor = args.input.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("npy"));
+    if is_tensor && args.overlay.is_some() {
         return Err(
             format!("--overlay needs a picture, and {:?} is a tensor; give the picture itself", args.input).into()
         );
     }
-    let picture = if tensor { None } else { Some(read_image(&args.input)?) };
+    let picture = if is_tensor { None } else { Some(read_image(&args.input)?) };
     let frame_size = picture.as_ref().map(|picture| (picture.width() as usize, picture.height() as usize));
     let options = Options { frame_size, ..args.options.to_options() };
     let mut explainer = Explainer::open(&args.model, &options)?;
@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Result<()> {
         }
         explanation
     } else {
-        let values = read_tensor(&args.input, explainer.input_shape())?;
+        let values = tensor::read(&args.input, explainer.input_shape())?;
         let whole = explainer.info().spec.clone();
         let region = Region { x: 0.0, y: 0.0, width: whole.width as f32, height: whole.height as f32 };
         explainer.explain_tensor(values.view(), &targets, region)?
@@ -113,18 +113,6 @@ pub fn read_image(path: &Path) -> Result<RgbImage> {
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| cannot(&error))?;
     picture.apply_orientation(orientation);
     Ok(picture.into_rgb8())
-}
-
-fn read_tensor(path: &Path, shape: &[usize]) -> Result<ArrayD<f32>> {
-    let file = File::open(path).map_err(|error| format!("cannot read {path:?}: {error}"))?;
-    let tensor = ArrayD::<f32>::read_npy(file).map_err(|error| {
-        format!("cannot read {path:?}: {error}; write it as float32, numpy.save(file, tensor.astype('float32'))")
-    })?;
-    if tensor.shape() != shape {
-        return Err(format!("{path:?} has the shape {:?}, but the model's input is {shape:?}", tensor.shape()).into());
-    }
-    // A file in Fortran order is read right, but lies in memory as it was written.
-    Ok(tensor.as_standard_layout().into_owned())
 }
 
 fn write_maps(path: &Path, explanation: &Explanation) -> Result<()> {

@@ -88,7 +88,8 @@ fn resolved(info: &ModelInfo) -> Rows {
         [first, .., last] => format!("{} ({first:?} ... {last:?})", info.labels.len()),
         [only] => format!("1 ({only:?})"),
     };
-    let mut rows = vec![("labels", labels), ("method", info.method.name().into())];
+    let mut rows =
+        vec![("numbers", info.format.to_string()), ("labels", labels), ("method", info.method.name().into())];
     rows.push(("layer", format!("{:?} {:?}", info.layer, info.layer_shape)));
     rows.push(("grid", info.grid.clone()));
     rows

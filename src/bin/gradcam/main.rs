@@ -9,6 +9,7 @@ mod export;
 mod inspect;
 mod options;
 mod progress;
+mod tensor;
 
 use std::process::ExitCode;
 

@@ -70,9 +70,12 @@ impl End {
 /// The one place that says of which type scores may be.
 fn scores_shape(view: &View, scores: &str, output: &str) -> Result<Vec<usize>, String> {
     let fact = view.facts.get(scores).ok_or("is not a tensor")?;
-    if fact.dtype != DType::F32 {
+    if !fact.dtype.is_float() {
         let of = if scores == output { String::new() } else { format!("its class scores {scores:?} are ") };
-        return Err(format!("{of}{}, and float32 is supported; export the model in float32", fact.dtype.name()));
+        return Err(format!(
+            "{of}{}, and floating-point numbers are needed; export the model in float32",
+            fact.dtype.name()
+        ));
     }
     Ok(fact.shape.clone())
 }
@@ -120,13 +123,20 @@ impl<'m> Walk<'_, '_, 'm> {
             return Some(());
         }
         match node.op().as_str() {
-            "Identity" | "Cast" | "Dropout" | "Transpose" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => {
+            "Identity" | "Cast" | "QuantizeLinear" | "DequantizeLinear" | "Dropout" | "Transpose" | "Reshape"
+            | "Flatten" | "Squeeze" | "Unsqueeze" => {
                 self.axis = self.axis.and_then(|axis| view.before(&node, axis));
                 self.at = node.input(0)?;
             }
             // of probabilities or scores: the order stays
             "Clip" | "Log" | "Exp" => self.at = node.input(0)?,
-            "Mul" | "Div" => self.at = scaled(view, &node)?,
+            "Mul" | "Div" => {
+                // a constant of more axes has put some in front
+                let (outer, inner) = (self.at, scaled(view, &node)?);
+                let more = view.shape(outer).len().saturating_sub(view.shape(inner).len());
+                self.axis = self.axis.and_then(|axis| axis.checked_sub(more));
+                self.at = inner;
+            }
             "ArgMax" | "TopK" | "ReduceMax" if self.found.is_empty() => {
                 let axis = picks(view, &node)?;
                 self.at = node.input(0)?;

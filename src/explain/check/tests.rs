@@ -73,7 +73,7 @@ fn a_gradient_that_is_wrong_is_refused() {
         lowered.model.add_node("Mul", "wrong_rule", &[&right, "wrong"], &["times"], &[]);
         let mut noise = Noise::default();
         let input = noise.array(&explainer.shape, 1.0).expect("a picture");
-        let result = gradient(&explainer, lowered, &input, &mut noise);
+        let result = gradient(&explainer, &facts, lowered, &input, &mut noise);
         if off {
             let why = refusal(result);
             assert!(why.contains("\"layer\"") && why.contains("finite differences") && why.contains("Gemm"), "{why}");

@@ -11,6 +11,7 @@ mod norms;
 mod picking;
 mod pools;
 mod products;
+mod quantisers;
 mod reductions;
 mod resize;
 
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Case> {
         picking::all(),
         resize::all(),
         moved::all(),
+        quantisers::all(),
     ]
     .concat()
 }
