@@ -12,7 +12,7 @@ PHOTOS := $(addprefix downloads/,chelsea.png coffee.png camera.png rocket.jpg)
 PROFILE :=
 # `make bench-peers PYTHON=...` names the Python that has torch.
 PYTHON ?= python3
-# `make zoo ZOO_PYTHON=...` names one that has what scripts/zoo/requirements.txt lists, in place of an environment of its own.
+# `make zoo ZOO_PYTHON=...` gives the path of one that has what scripts/zoo/requirements.txt lists, in place of an environment of its own.
 ZOO_PYTHON ?= out/zoo/venv/bin/python
 demo build install bench bench-peers zoo zoo-timings: PROFILE := --release
 

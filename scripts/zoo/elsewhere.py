@@ -34,7 +34,7 @@ inception_resnet_v2; inception_v4
 # MobileNetV3 has no size of its own. The mean that ConvNeXt takes off becomes an input without a value, by tf2onnx's doing.
 KERAS = (
     "MobileNetV2", "EfficientNetB0", "ResNet50V2", "DenseNet121", "NASNetMobile", "ConvNeXtTiny include_preprocessing=False", "Xception",
-    "InceptionV3", "MobileNetV3Small input_shape=(224,224,3)", "EfficientNetV2B0", "VGG16",
+    "InceptionV3", "MobileNetV3Small input_shape=(224,224,3)", "EfficientNetV2B0",
 )  # fmt: skip
 
 
@@ -114,7 +114,7 @@ def main():
     words.add_argument("library", choices=["timm", "keras"])
     words.add_argument("--again", action="store_true")
     words.add_argument("models", nargs="*")
-    asked = words.parse_args()
+    asked = words.parse_intermixed_args()
     files = asked.folder / "elsewhere"
     files.mkdir(parents=True, exist_ok=True)
     kept = asked.folder / "elsewhere.json"

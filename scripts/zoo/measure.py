@@ -82,7 +82,7 @@ def main():
     words.add_argument("folder", type=Path)
     words.add_argument("--timings", action="store_true")
     words.add_argument("models", nargs="*")
-    asked = words.parse_args()
+    asked = words.parse_intermixed_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     kept = asked.folder / "rows.json"
     for name in asked.models or models.SIZES:

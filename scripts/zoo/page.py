@@ -3,13 +3,11 @@
 import json
 import statistics
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import models
 from case import CLASSES, CLOSE, EVERY_METHOD, GOOD
 
-PACKAGES = ("torch", "torchvision", "grad-cam", "onnx", "onnxruntime", "timm", "keras", "tf2onnx")
 ONE = 1 - 5e-7  # what six digits round to 1
 
 HEAD = """\
@@ -30,7 +28,8 @@ against a picture by chance.
 - *layer, grid*: the automatic choice. *P* marks those of pytorch-grad-cam's README; families without a mark are not in it.
 - *auto*, *middle*: correlation of the Grad-CAM map at the automatic layer, and half-way between picture and score.
 - *differences*: how far the gradient is from finite differences of the file's own score at either layer, as `gradcam inspect` prints it:
-  in random directions, as a share of what such a direction shows. In the middle the differences cross kinks, which costs per cents.
+  in random directions, as a share of what such a direction shows. In the middle the differences cross kinks, which costs per cents;
+  *drowned* are those that float32's rounding hides, where an untrained score hardly depends on the layer.
 - *load*: opening, rewriting and self-checking, and how many times the creation of the model's plain session that is.
 - *t1*, *t2*: explained inference over plain, on one thread and on two.
 
@@ -63,7 +62,9 @@ def number(value):
 
 
 def check(text):
-    """The figure in the self-check's sentence."""
+    """The figure in the self-check's sentence, or that there is none."""
+    if "too small" in text:
+        return "drowned"
     return text.partition("gradient within ")[2].partition(" ")[0] or text.partition("; ")[2]
 
 
@@ -102,12 +103,14 @@ def methods(rows):
 
 def elsewhere_table(rows):
     lines = ["\n## Other exporters\n"]
-    lines.append("Random weights again; what is asked here is whether the file is explained with no option, and on which grid.\n")
+    lines.append("Random weights again; what is asked here is whether the file is explained with no option, and on which grid.")
+    lines.append("Behind a name stands what was given to its library; *torchscript* and *dynamo* are torch's exporters, with timm's models,")
+    lines.append("*keras* is Keras's own `export`, *tf2onnx* the same library for one picture.\n")
     lines += ["| model | exporter | layer, grid | self-check |", "|---|---|---|---|"]
     for key, row in sorted(rows.items()):
         name, exporter = key.split()
         if "failed" in row:
-            lines.append(f"| {name} | {exporter} | {row['failed']} | |")
+            lines.append(f"| {name} | {exporter} | {row['failed'][:150].replace('|', ' ')} | |")
         else:
             lines.append(f"| {name} | {exporter} | `{row['layer']}` {row['grid']} | {check(row['self-check'])} |")
     return "\n".join(lines)
@@ -118,7 +121,7 @@ def summary(rows, others, lowest_method):
     files, families = len(good), len({key.split()[0] for key in good})
     whole = [row for row in good.values() if not row["missing"] and row["method"] == "gradcam"]
     lines = [f"- **torchvision:** {len(whole)} of {len(rows)} files ({families} architectures) explained with no option given."]
-    lines.append(f"- **At the automatic layer** the lowest correlation with torch is {min(r['auto'] for r in good.values()):.7f}.")
+    lines.append(f"- **At the automatic layer** the lowest correlation with torch is {min(r['auto'] for r in good.values()):.8f}.")
     middles = [row["middle"] for row in good.values() if "middle" in row]
     text = f"- **In the middle of the network** it is at least {GOOD} in {sum(m >= GOOD for m in middles)} of {len(middles)} files"
     lines.append(text + f"; lowest {min(middles):.6f}.")
@@ -128,8 +131,10 @@ def summary(rows, others, lowest_method):
         lines.append(f"- **Explained over plain inference:** median {statistics.median(timed):.3f}, highest {max(timed):.3f}.")
         lines.append(f"- **Load over plain load:** median {statistics.median(loads):.1f}, highest {max(loads):.1f}.")
     if others:
-        explained = [key for key, row in others.items() if "failed" not in row]
-        lines.append(f"- **Other exporters:** {len(explained)} of {len(others)} files of timm and Keras explained with no option given.")
+        for library in ("timm", "keras"):
+            files = [row for row in others.values() if row["library"] == library]
+            explained = sum("failed" not in row and not row["missing"] and row["method"] == "gradcam" for row in files)
+            lines.append(f"- **{library}:** {explained} of {len(files)} files explained with no option given.")
     return "\n".join(lines)
 
 
@@ -138,7 +143,7 @@ def main():
     read = lambda name: json.loads((folder / name).read_text()) if (folder / name).exists() else {}
     rows, others = read("rows.json"), read("elsewhere.json")
     order = {f"{name} {exporter}": i for i, (name, exporter) in enumerate((n, e) for n in models.SIZES for e in models.EXPORTERS)}
-    rows = {key: rows[key] for key in sorted(rows, key=lambda key: order.get(key, len(order))) if rows[key]}
+    rows = {key: rows[key] for key in sorted(rows, key=lambda key: order.get(key, len(order))) if {"auto", "failed"} & rows[key].keys()}
     table, lowest = methods(rows)
     text = HEAD.format(summary=summary(rows, others, lowest), classes=CLASSES)
     text += "\n".join(zoo_line(key, row) for key, row in rows.items()) + "\n"
@@ -147,15 +152,8 @@ def main():
     text += METHODS + table + "\n"
     if others:
         text += elsewhere_table(others) + "\n"
-    made = ", ".join(f"{name} {known}" for name in PACKAGES if (known := installed(name)))
-    page.write_text(f"{text}\nMade with {made}.\n")
-
-
-def installed(name):
-    try:
-        return version(name).partition("+")[0]
-    except Exception:
-        return None
+    made = (Path(__file__).parent / "requirements.txt").read_text().replace("==", " ").split("\n")
+    page.write_text(f"{text}\nMade with {', '.join(filter(None, made))}.\n")
 
 
 if __name__ == "__main__":
