@@ -118,7 +118,7 @@ pub enum Error {
         /// The runtime's own words, or what was wrong with what came back.
         why: String,
     },
-    /// The run was stopped from outside (flush, stop, time limit).
+    /// The run was stopped from outside (flush, stop).
     #[error("the run was interrupted")]
     Interrupted,
     /// A run took longer than it may.
@@ -132,7 +132,9 @@ pub enum Error {
         limit: Duration,
     },
     /// The explained model failed its own check.
-    #[error("self-check failed: {why}")]
+    #[error(
+        "self-check failed: {why}; choose another target-layer or method, or set self-check to false to look at its maps all the same"
+    )]
     SelfCheck {
         /// Figures and the place.
         why: String,

@@ -136,7 +136,7 @@ impl Explainer {
         } else {
             labels::fit(names, lowered.head.classes)
         };
-        warnings.extend(unfit);
+        warnings.extend(unfit.into_iter().chain(lowered.warnings).chain(input.warning));
         let mut explained = lowered.model;
         for (key, value) in spec.metadata() {
             explained.set_metadata(key, &value);
@@ -145,7 +145,8 @@ impl Explainer {
             explained.set_metadata("gradcam.labels", &labels.join("\n"));
         }
         let engine = sessions.open(&explained)?;
-        let not_taken = not_taken(options.runtime_library.as_deref(), engine.library());
+        warnings.extend(not_taken(options.runtime_library.as_deref(), engine.library()));
+        warnings.extend(found.replaced.map(not_computed));
         let usable = lowered.usable.iter().map(|l| l.tensor.clone());
         let mut explainer = Explainer {
             engine,
@@ -176,13 +177,7 @@ impl Explainer {
                 layer_shape: lowered.layer.shape,
                 operators: lowered.operators,
                 labels: labels.into(),
-                warnings: (warnings
-                    .into_iter()
-                    .chain(lowered.warnings)
-                    .chain(input.warning)
-                    .chain(not_taken)
-                    .chain(found.replaced.map(not_computed)))
-                .collect(),
+                warnings,
                 self_check: None,
             },
             shape: input.shape,

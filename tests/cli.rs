@@ -318,6 +318,7 @@ fn bench_prints_its_table() {
     for row in ["alone in the process", "alive, idle", "alive, busy", "load", "prepare the input", "paint the map"] {
         assert!(table.contains(row), "{row} is not in\n{table}");
     }
+    desk.says(&["bench", "colours.onnx", "--runs", "1", "--threads", "1", "--versus", "-2"]);
     let rows = json(&desk.says(&["bench", "colours.onnx", "--runs", "2", "--threads", "1", "--json"]));
     let count = |table: &str| rows[table].as_array().map(Vec::len);
     assert_eq!((count("inference"), count("frame")), (Some(3), Some(4)));

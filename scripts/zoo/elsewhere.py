@@ -7,7 +7,6 @@ Files stay in FOLDER/elsewhere, rows in FOLDER/elsewhere.json; what was explaine
 import argparse
 import json
 import time
-import warnings
 from pathlib import Path
 
 from program import Failed, inspect
@@ -47,6 +46,7 @@ def settings(words):
 def timm(words, path, exporter):
     """An untrained network; what training takes away from zero (biases, last norms of a block, layer scales of 1e-5, behind which
     float32 shows nothing) is taken away from it."""
+    import models
     import timm
     import torch
 
@@ -58,12 +58,7 @@ def timm(words, path, exporter):
             torch.nn.init.normal_(parameter, mean=0.3 if parameter.any() else 0.0, std=0.1)
     size = given.get("img_size", model.default_cfg["input_size"][1:])
     x = torch.randn(1, 3, *(size if isinstance(size, tuple) else (size, size)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if exporter == "dynamo":
-            torch.onnx.export(model, (x,), path, dynamo=True, external_data=False, verbose=False)
-        else:
-            torch.onnx.export(model, (x,), path, dynamo=False, opset_version=17)
+    models.export(model, x, path, exporter)
 
 
 def keras(words, path, exporter):

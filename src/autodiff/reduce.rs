@@ -116,7 +116,7 @@ pub(super) fn log_sum_exp<'g>(b: &Back<'g>) -> Grads<'g> {
 pub(super) fn prod<'g>(b: &Back<'g>) -> Grads<'g> {
     let (over, x) = (Over::read(b)?, b.x(0));
     let filled = x.or_one();
-    let is_zero = 1.0 - x.above(0.0) - x.below(0.0);
+    let is_zero = x.is_zero();
     let others = filled.prod(&over.axes) / filled;
     let zeros = is_zero.sum(&over.axes) - is_zero;
     Ok(vec![Some(over.g() * others * zeros.below(0.5))])

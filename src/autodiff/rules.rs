@@ -1,5 +1,8 @@
 //! THE TABLE: one row an operator. A rule that fits one line stands here, others in their family's file.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::back::Back;
 use super::{
     act, attention, conv, cut, einsum, gather, linear, lp_pool, math, matrix, norm, pool, quantize, reduce, resize,
@@ -115,7 +118,7 @@ pub static RULES: &[Row] = &[
     row("CumSum", 11, Full(matrix::cum_sum)),
     row("Where", 9, Full(math::choose)),
     row("Neg", 6, Unary(|_, _, g| -g)),
-    row("Abs", 6, Unary(|x, _, g| g * (x.above(0.0) - x.below(0.0)))),
+    row("Abs", 6, Unary(|x, _, g| g * x.sign())),
     row("Exp", 6, Unary(|_, y, g| g * y)),
     row("Log", 6, Unary(|x, _, g| g / x)),
     row("Sqrt", 6, Unary(|_, y, g| g * 0.5 / y)),
@@ -198,5 +201,6 @@ pub static RULES: &[Row] = &[
 
 /// The row of an operator, if there is one.
 pub fn find(op: &str) -> Option<&'static Row> {
-    RULES.iter().find(|row| row.op == quantize::bare(op))
+    static INDEX: LazyLock<HashMap<&str, &Row>> = LazyLock::new(|| RULES.iter().map(|row| (row.op, row)).collect());
+    INDEX.get(quantize::bare(op)).copied()
 }

@@ -76,8 +76,8 @@ pub struct Lowered {
 /// Rewrites a model. `facts` are measured on it, `input` is the picture's input tensor.
 ///
 /// # Errors
-/// [`Error::ModelUnusable`] and [`Error::Setting`] where no output, or no single one, can be explained; see [`Layer::find`], [`autodiff::gradient`]; `cam` refuses heads that are not pooled and linear, `recipro` heads
-/// that take one picture only.
+/// [`Error::ModelUnusable`] and [`Error::Setting`] where no output, or no single one, can be explained; see [`Layer::find`],
+/// [`autodiff::gradient`]; `cam` refuses heads that are not pooled and linear, `recipro` heads that take one picture only.
 pub fn lower(model: &Model, facts: &Facts, input: &str, request: &Request) -> Result<Lowered> {
     if request.method != Method::Auto {
         return write(model, facts, input, request);
@@ -100,23 +100,37 @@ pub fn lower(model: &Model, facts: &Facts, input: &str, request: &Request) -> Re
 }
 
 fn write(model: &Model, facts: &Facts, input: &str, request: &Request) -> Result<Lowered> {
-    let graph = Graph::new(model)?;
-    let view = View { model, graph: &graph, facts, input, names: request.class_names };
+    on_score(model, facts, input, request, |found| write_on(found, request))
+}
+
+/// A model whose score was found and lies in one tensor, and what is known of it.
+pub(super) struct Scored<'a, 'm> {
+    pub model: &'m Model,
+    pub graph: &'a Graph<'m>,
+    pub facts: &'m Facts,
+    /// The picture's input tensor.
+    pub input: &'a str,
+    pub head: Head,
+}
+
+/// Finds the score, and goes on with it.
+pub(super) fn on_score<T>(
+    model: &Model,
+    facts: &Facts,
+    input: &str,
+    request: &Request,
+    then: impl FnOnce(Scored) -> Result<T>,
+) -> Result<T> {
+    let graph = &Graph::new(model)?;
+    let view = View { model, graph, facts, input, names: request.class_names };
     let mut head = Head::find(&view, request.score_output, request.score_kind)?;
-    match head.join(model, &graph, facts)? {
-        Some((model, facts)) => write_on(&model, &Graph::new(&model)?, &facts, input, head, request),
-        None => write_on(model, &graph, facts, input, head, request),
+    match head.join(model, graph, facts)? {
+        Some((model, facts)) => then(Scored { model: &model, graph: &Graph::new(&model)?, facts: &facts, input, head }),
+        None => then(Scored { model, graph, facts, input, head }),
     }
 }
 
-fn write_on(
-    model: &Model,
-    graph: &Graph,
-    facts: &Facts,
-    input: &str,
-    head: Head,
-    request: &Request,
-) -> Result<Lowered> {
+fn write_on(Scored { model, graph, facts, input, head }: Scored, request: &Request) -> Result<Lowered> {
     let usable = layer::usable(graph, facts, input, &head);
     let layers = fuse::layers(graph, facts, &head, request.target_layer, &usable)?;
     let cells = |layer: &Layer| layer.grid.shape(&layer.shape)[2..].iter().product::<usize>();

@@ -1,8 +1,8 @@
 //! What would be explained, as far as it can be told before anything is written: for looking into a model that may be refused.
 
-use super::head::{Head, View};
+use super::head::Head;
 use super::layer::{self, Layer};
-use super::lower::Request;
+use super::lower::{Request, Scored, on_score};
 use crate::autodiff;
 use crate::error::Result;
 use crate::onnx::{Facts, Graph, Model};
@@ -28,36 +28,19 @@ pub struct Survey {
 /// # Errors
 /// As [`super::lower`], where no score is found.
 pub fn survey(model: &Model, facts: &Facts, input: &str, request: &Request) -> Result<Survey> {
-    let graph = Graph::new(model)?;
-    let view = View { model, graph: &graph, facts, input, names: request.class_names };
-    let mut head = Head::find(&view, request.score_output, request.score_kind)?;
-    let found = way(&graph, &head);
-    match head.join(model, &graph, facts)? {
-        Some((model, facts)) => Ok(on(&model, &Graph::new(&model)?, &facts, input, head, found, request)),
-        None => Ok(on(model, &graph, facts, input, head, found, request)),
-    }
-}
-
-fn on(
-    model: &Model,
-    graph: &Graph,
-    facts: &Facts,
-    input: &str,
-    head: Head,
-    found: String,
-    request: &Request,
-) -> Survey {
-    let usable = layer::usable(graph, facts, input, &head);
-    let mut seen = Survey { head, found, usable, operators: Vec::new(), without_rule: Vec::new() };
-    let asked = request.target_layer.and_then(|names| names.split(',').next()).map(str::trim);
-    if let Ok(layer) = Layer::find(graph, facts, &seen.head, asked, &seen.usable) {
-        let path = autodiff::path(graph, &layer.tensor, &seen.head.logits);
-        seen.operators = autodiff::operators(graph, &path, model.opset());
-        let missing = |op: &String| seen.operators.iter().any(|(name, _, ruled)| name == op && !ruled);
-        let nodes = path.iter().map(|&i| graph.order[i]).map(|node| (node.op(), node.name().to_string()));
-        seen.without_rule = nodes.filter(|(op, _)| missing(op)).collect();
-    }
-    seen
+    on_score(model, facts, input, request, |Scored { model, graph, facts, input, head }| {
+        let (found, usable) = (way(graph, &head), layer::usable(graph, facts, input, &head));
+        let mut seen = Survey { head, found, usable, operators: Vec::new(), without_rule: Vec::new() };
+        let asked = request.target_layer.and_then(|names| names.split(',').next()).map(str::trim);
+        if let Ok(layer) = Layer::find(graph, facts, &seen.head, asked, &seen.usable) {
+            let path = autodiff::path(graph, &layer.tensor, &seen.head.logits);
+            seen.operators = autodiff::operators(graph, &path, model.opset());
+            let missing = |op: &String| seen.operators.iter().any(|(name, _, ruled)| name == op && !ruled);
+            let nodes = path.iter().map(|&i| graph.order[i]).map(|node| (node.op(), node.name().to_string()));
+            seen.without_rule = nodes.filter(|(op, _)| missing(op)).collect();
+        }
+        Ok(seen)
+    })
 }
 
 /// Where the logits lie, seen from the output.
@@ -66,6 +49,9 @@ fn way(graph: &Graph, head: &Head) -> String {
         return "the output itself".into();
     }
     let path = autodiff::path(graph, &head.logits, &head.output);
+    if path.is_empty() {
+        return format!("brought together from the tensors of which the output {:?} is made", head.output);
+    }
     let nodes: Vec<_> =
         path.iter().map(|&i| format!("{} node {:?}", graph.order[i].op(), graph.order[i].name())).collect();
     format!("before the {}, behind which is the output {:?}", nodes.join(" and the "), head.output)

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
@@ -61,7 +60,7 @@ pub struct GradCam {
         blurb = "Path of ONNX Runtime's shared library (unset = ORT_DYLIB_PATH, else beside the plugin, the user's data directory, the system)")]
     #[property(name = "threads", get, set, type = u32, member = threads, minimum = 0, maximum = 1024, default = 0, mutable_ready, nick = "Threads",
         blurb = "Threads that compute one frame (0 = automatic)")]
-    #[property(name = "time-limit", get, set, type = f64, member = time_limit, minimum = 0.0, maximum = 86_400.0, default = 60.0, mutable_ready, nick = "Time limit",
+    #[property(name = "time-limit", get, set, type = f64, member = time_limit, minimum = 0.0, maximum = 86_400.0, default = Options::TIME_LIMIT.as_secs_f64(), mutable_ready, nick = "Time limit",
         blurb = "Seconds that one run of the model may take, at the start or on a frame, before it is stopped (0 = any)")]
     #[property(name = "self-check", get, set, type = bool, member = self_check, default = true, mutable_ready, nick = "Self-check",
         blurb = "When the model is opened, compare its outputs with the original's and the gradient with finite differences")]
@@ -170,7 +169,7 @@ impl Settings {
             labels_file: set(&self.labels_file).map(PathBuf::from),
             runtime_library: set(&self.runtime_library).map(PathBuf::from),
             threads: self.threads as usize,
-            time_limit: (self.time_limit > 0.0).then(|| Duration::from_secs_f64(self.time_limit)),
+            time_limit: Options::time_limit_of(self.time_limit),
             self_check: self.self_check,
         })
     }

@@ -10,6 +10,8 @@ use crate::error::{Error, Result};
 
 /// Looks this many times within the limit; a run costs it nothing.
 const LOOKS: u32 = 4;
+/// Looks no more often than this, however short the limit.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// A thread that looks after the runs until it is dropped.
 #[derive(Debug)]
@@ -24,7 +26,7 @@ impl Watch {
     pub fn start(runs: Interrupter, limit: Duration) -> Result<Watch> {
         let (open, closed) = bounded::<()>(0);
         let look = move || {
-            while closed.recv_timeout(limit / LOOKS) == Err(RecvTimeoutError::Timeout) {
+            while closed.recv_timeout((limit / LOOKS).max(PAUSE)) == Err(RecvTimeoutError::Timeout) {
                 runs.end(|taken| (taken > limit).then_some(Stop::Late(limit)));
             }
         };

@@ -66,6 +66,11 @@ impl Options {
     /// A model that takes longer for one picture is no model for video.
     pub const TIME_LIMIT: Duration = Duration::from_secs(60);
 
+    /// [`Options::time_limit`] of a number of seconds; 0 = as long as it takes.
+    pub fn time_limit_of(seconds: f64) -> Option<Duration> {
+        Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero())
+    }
+
     pub(super) fn engine(&self) -> Config {
         Config {
             library: self.runtime_library.clone(),

@@ -2,6 +2,7 @@
 
 use ndarray::{Array1, ArrayD, ArrayViewD, Axis};
 
+use super::check::Noise;
 use super::{Explainer, probe};
 use crate::cam::{self, Method, Names, Request};
 use crate::engine::{Engine, Input, Output};
@@ -117,11 +118,7 @@ impl Scorer {
 
 /// Whether inputs among others give what they give alone: the best class of different noise in each place.
 fn agree(alone: &mut Scorer, several: &mut Scorer) -> Result<bool> {
-    let mut state = 1_u64;
-    several.values.mapv_inplace(|_| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-    });
+    several.values = Noise::default().array(several.values.shape(), 1.0)?;
     let Ok((classes, scores)) = several.run(-1) else { return Ok(false) };
     if (classes.len(), scores.len()) != (several.batch(), several.batch()) {
         return Ok(false);

@@ -163,7 +163,12 @@ impl<'g> Val<'g> {
 
     /// Itself, and 1.0 where it is zero: to divide by.
     pub fn or_one(self) -> Val<'g> {
-        self + (1.0 - self.above(0.0) - self.below(0.0))
+        self + self.is_zero()
+    }
+
+    /// 1.0 where it is zero, else 0.0.
+    pub fn is_zero(self) -> Val<'g> {
+        1.0 - self.above(0.0) - self.below(0.0)
     }
 
     /// The same values in another shape.

@@ -111,6 +111,7 @@ pub enum Layout {
 
 /// Where mean and deviation come from if from nowhere.
 const ASSUMED: &str = "default (imagenet)";
+
 /// What the elements of the model's input hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Element {
@@ -126,7 +127,7 @@ impl Element {
     /// The scaling where nobody says one, and its name.
     fn usual(self) -> (([f32; 3], [f32; 3]), &'static str) {
         match self {
-            Element::Float => (IMAGENET, "default (imagenet)"),
+            Element::Float => (IMAGENET, ASSUMED),
             Element::Unsigned => (RAW, "default (raw, the input being uint8)"),
             Element::Signed => (([128.0 / 255.0; 3], RAW.1), "default (pixels less 128, the input being int8)"),
         }

@@ -103,6 +103,7 @@ struct Contest {
     input: String,
     values: ArrayD<f32>,
     target: String,
+    versus: Option<String>,
     plain_outputs: Vec<String>,
     explained_outputs: Vec<String>,
     layer: String,
@@ -132,6 +133,7 @@ impl Contest {
         let contest = Contest {
             plain,
             target: named("target")?,
+            versus: explainer.info().versus.then(|| named("versus")).transpose()?,
             input: explainer.info().input.clone(),
             layer: explainer.info().layer.clone(),
             config: Config { library: options.runtime_library, ..Config::default() },
@@ -201,7 +203,11 @@ impl Contest {
     fn run_explained(&self, engine: &mut Engine) -> Result<()> {
         let outputs: Vec<&str> = self.explained_outputs.iter().map(String::as_str).collect();
         let best = Array1::from_elem(1, -1_i64).into_dyn();
-        let inputs = [(self.input.as_str(), Input::F32(self.values.view())), (&self.target, Input::I64(best.view()))];
+        // which class is held against it makes no difference to the time
+        let second = Array1::from_elem(1, -2_i64).into_dyn();
+        let mut inputs =
+            vec![(self.input.as_str(), Input::F32(self.values.view())), (&self.target, Input::I64(best.view()))];
+        inputs.extend(self.versus.iter().map(|versus| (versus.as_str(), Input::I64(second.view()))));
         engine.run(&inputs, &outputs)?;
         Ok(())
     }

@@ -1,7 +1,6 @@
 //! The options that the subcommands share, spelt as the element's properties are.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -65,7 +64,7 @@ pub struct ModelOptions {
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
     /// Seconds that one run of the model may take before it is stopped; 0 = any
-    #[arg(long, default_value = "60", value_name = "S", value_parser = seconds)]
+    #[arg(long, default_value_t = Options::TIME_LIMIT.as_secs_f64(), value_name = "S", value_parser = seconds)]
     time_limit: f64,
     /// Do not compare the explained model with the original and with finite differences at load
     #[arg(long)]
@@ -93,7 +92,7 @@ impl ModelOptions {
             labels_file: self.labels_file.clone(),
             runtime_library: self.runtime_library.clone(),
             threads: self.threads,
-            time_limit: (self.time_limit > 0.0).then(|| Duration::from_secs_f64(self.time_limit)),
+            time_limit: Options::time_limit_of(self.time_limit),
             self_check: !self.no_self_check,
         }
     }
