@@ -204,15 +204,16 @@ impl<'m> Finder<'m> {
             && node.ints("dilations").is_none_or(|all| all.iter().all(|&d| d == 1))
             && matches!(node.str("auto_pad", "NOTSET").as_str(), "NOTSET" | "VALID")
             && node.outputs().len() == 1;
-        if !plain || from.len() != 4 || kernel.len() != 2 {
+        let strides = node.ints("strides").unwrap_or(&[1, 1]);
+        let (&[_, _, ref sides @ ..], &[_, _, ref grid @ ..], true) = (from, to, plain) else { return None };
+        if [kernel.len(), strides.len(), sides.len(), grid.len()] != [2; 4] {
             return None;
         }
-        let (sides, grid) = (&from[2..], &to[2..]);
         if kernel == sides {
             return (kernel != [1, 1]).then_some(Change::Whole);
         }
-        let strides = node.ints("strides").unwrap_or(&[1, 1]);
-        let tiles = (0..2).all(|i| strides[i] as usize == kernel[i] && kernel[i] * grid[i] == sides[i]);
+        let tiles =
+            (0..2).all(|i| strides[i] as usize == kernel[i] && kernel[i].checked_mul(grid[i]) == Some(sides[i]));
         let adaptive = node.op() == "AveragePool" && tiles && self.is_flattened(node.outputs().first()?, to);
         adaptive.then(|| Change::Adaptive { grid: [grid[0] as i64, grid[1] as i64] })
     }
