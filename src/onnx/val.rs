@@ -74,7 +74,7 @@ impl<'g> Val<'g> {
         let Form::Seed { class } = value.form else { return None };
         let class = self.emit.val(class);
         along(&value.shape, class.shape()[0])
-            .filter(|&a| a == axis || value.shape[a] == value.shape[axis])
+            .filter(|&a| a == axis || value.shape.get(a) == value.shape.get(axis))
             .map(|_| class)
     }
 
