@@ -79,7 +79,7 @@ pub(super) fn conv_transpose<'g>(b: &Back<'g>) -> Result<Vec<Option<Val<'g>>>> {
     if follows && b.node.ints("output_padding").is_some_and(|added| added.iter().any(|&n| n != 0)) {
         return Err(b.refuse("it has output_padding beside output_shape or auto_pad; export it with explicit pads"));
     }
-    let axes = window::axes(b, &y, &x, &weight.shape[2..])?;
+    let axes = window::axes(b, &y, &x, weight.shape.get(2..).unwrap_or_default())?;
     let attrs = [
         ("group", Attr::Int(b.node.int("group", 1))),
         ("kernel_shape", column(&axes, |a| a.kernel)),

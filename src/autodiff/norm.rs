@@ -28,10 +28,11 @@ pub(super) fn lrn<'g>(b: &Back<'g>) -> Grads<'g> {
     let (alpha, beta, bias) = (b.node.float("alpha", 1e-4), b.node.float("beta", 0.75), b.node.float("bias", 1.0));
     let size = b.node.int("size", 1).max(1) as usize;
     let shape = b.shape(0);
+    let [n, channels, sides @ ..] = shape.as_slice() else { return Err(b.refuse("its input has no channels")) };
     let (before, after) = ((size - 1) / 2, size / 2);
     // the mean over neighbouring channels, as a pooling of pictures [1, C, H * W]
     let mean = |v: Val<'g>, before: usize, after: usize| {
-        let pictures = [shape[0], 1, shape[1], shape[2..].iter().product()];
+        let pictures = [*n, 1, *channels, sides.iter().product()];
         let attrs = [
             ("kernel_shape", Attr::Ints(vec![size as i64, 1])),
             ("pads", Attr::Ints(vec![before as i64, 0, after as i64, 0])),
