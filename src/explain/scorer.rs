@@ -46,7 +46,7 @@ impl Explainer {
     fn scoring(&self, batch: usize) -> Result<(Scorer, usize)> {
         let mut shape = self.shape.clone();
         shape[0] = batch;
-        let mut original = self.original.clone();
+        let mut original = self.single.clone();
         let size = (self.info.spec.width, self.info.spec.height);
         let picture = probe::Picture { shape: shape.clone(), ..probe::picture(&original, Some(size))? };
         probe::set_shape(&mut original, &picture, &shape);

@@ -74,7 +74,8 @@ impl<'g> Val<'g> {
         let Form::Seed { class } = value.form else { return None };
         let class = self.emit.val(class);
         along(&value.shape, class.shape()[0])
-            .filter(|&a| a == axis || value.shape.get(a) == value.shape.get(axis))
+            // of one class alone, any axis of length 1 will do
+            .filter(|&a| a == axis || (value.shape[a], value.shape.get(axis)) == (1, Some(&1)))
             .map(|_| class)
     }
 
