@@ -102,12 +102,21 @@ pub(super) fn batched(
             "the model takes one picture at a time: {why}; export it with a dynamic batch size, or leave batch-size at 1"
         ))
     };
-    let mut several = rebatch(model, &one, &picture.name, count).map_err(fixed)?;
     picture.shape[0] = count;
-    set_shape(&mut several, &picture, &picture.shape);
-    let facts = measure(&several, &picture, sessions).map_err(|error| match error {
-        Error::Session { why } | Error::ModelUnusable { why } => fixed(keeper(&several, &one, &picture.name, &why)),
-        other => other,
+    let attempt = |computed: bool| {
+        let mut several = rebatch(model, &one, &picture.name, count, computed).map_err(fixed)?;
+        set_shape(&mut several, &picture, &picture.shape);
+        match measure(&several, &picture, sessions) {
+            Ok(facts) => Ok((several, facts)),
+            Err(Error::Session { why } | Error::ModelUnusable { why }) => {
+                Err(fixed(keeper(&several, &one, &picture.name, &why)))
+            }
+            Err(other) => Err(other),
+        }
+    };
+    let (several, facts) = attempt(false).or_else(|error| match error {
+        Error::Setting { .. } => attempt(true).map_err(|_| error),
+        other => Err(other),
     })?;
     Ok((several, picture, facts))
 }

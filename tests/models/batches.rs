@@ -300,6 +300,31 @@ fn shapes_that_say_one_picture() {
     each_as_alone("one picture", &model, &at("features"));
 }
 
+/// Axes are computed, as Swin's of rows and columns are, around a 1 that is written down; and all of them, as of a dynamic batch.
+#[test]
+fn shapes_that_are_computed() {
+    for first in ["one", "pictures"] {
+        let mut model = net::with_input(17, &net::PICTURE);
+        net::trunk(&mut model, "x");
+        model.add_node("Shape", "shape", &["features"], &["sizes"], &[]);
+        for (name, value) in [("0", 0), ("1", 1), ("2", 2)] {
+            model.add_initializer(name, &Tensor::i64s(&[value]));
+        }
+        model.add_node("Gather", "batch", &["sizes", "0"], &["pictures"], &[]);
+        model.add_node("Gather", "channels", &["sizes", "1"], &["c"], &[]);
+        model.add_node("Gather", "rows", &["sizes", "2"], &["h"], &[]);
+        model.add_node("Mul", "cells", &["h", "h"], &["hh"], &[]);
+        model.add_initializer("one", &Tensor::i64s(&[1]));
+        model.add_node("Concat", "target", &[first, "c", "hh"], &["to"], &[("axis", Attr::Int(0))]);
+        model.add_node("Reshape", "line", &["features", "to"], &["sequence"], &[]);
+        let mean = [net::ints("axes", &[2]), ("keepdims", Attr::Int(0))];
+        model.add_node("ReduceMean", "mean", &["sequence"], &["flat"], &mean);
+        net::linear(&mut model, "flat", "logits", net::CLASSES);
+        net::output(&mut model, "logits");
+        each_as_alone(first, &model, &at("features"));
+    }
+}
+
 /// The exported file says what it takes: classes for all pictures, one each.
 #[test]
 fn the_contract_of_a_batch() {

@@ -24,11 +24,12 @@ enum Change {
     Repeat(usize, Vec<i64>),
 }
 
-/// The model for `count` pictures at a time, from what was measured with one; `picture` is its input, still to be pinned.
+/// The model for `count` pictures at a time, from what was measured with one; `picture` is its input, still to be pinned. Shapes that
+/// the file computes are its own affair, unless it fails so: then `computed` has them rewritten too.
 ///
 /// # Errors
 /// The node that picks one picture, or works along the pictures.
-pub fn rebatch(model: &Model, one: &Facts, picture: &str, count: usize) -> Result<Model, String> {
+pub fn rebatch(model: &Model, one: &Facts, picture: &str, count: usize, computed: bool) -> Result<Model, String> {
     let graph = Graph::new(model).map_err(|error| error.to_string())?;
     let files: HashMap<&str, usize> =
         model.nodes().enumerate().filter_map(|(at, node)| Some((node.outputs().first()?.as_str(), at))).collect();
@@ -36,6 +37,7 @@ pub fn rebatch(model: &Model, one: &Facts, picture: &str, count: usize) -> Resul
         model,
         one,
         count,
+        computed,
         places: HashMap::from([(picture, Place { axis: 0, inside: 1 })]),
         follows: HashSet::from([picture]),
     };
@@ -63,6 +65,7 @@ struct Walk<'a, 'm> {
     model: &'m Model,
     one: &'a Facts,
     count: usize,
+    computed: bool,
     places: HashMap<&'m str, Place>,
     /// Tensors that come from the picture or from its shape.
     follows: HashSet<&'m str>,
@@ -158,8 +161,9 @@ impl<'m> Walk<'_, 'm> {
                 vec![Change::Shape(3, dims(&wanted))]
             }
             "Concat" if place.inside == 1 => {
+                // to repeat what is as long already changes nothing
                 let alone = |x: &str| {
-                    !self.follows.contains(x) && self.shape(x).is_some_and(|own| own.get(place.axis) == Some(&1))
+                    !self.places.contains_key(x) && self.shape(x).is_some_and(|own| own.get(place.axis) == Some(&1))
                 };
                 let mut repeated = vec![1; made.len()];
                 repeated[place.axis] = self.count as i64;
@@ -174,9 +178,9 @@ impl<'m> Walk<'_, 'm> {
         self.one.shape(name)
     }
 
-    /// Integers that the file fixes.
+    /// Integers that the file fixes, or that may be fixed.
     fn constant(&self, name: &str) -> Option<Vec<i64>> {
-        let fixed = Some(name).filter(|name| !self.follows.contains(name))?;
+        let fixed = Some(name).filter(|name| self.computed || !self.follows.contains(name))?;
         let measured = self.one.get(fixed).and_then(|fact| fact.value.clone());
         measured.or_else(|| self.model.initializer(fixed))?.as_i64().map(<[i64]>::to_vec)
     }
