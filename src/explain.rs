@@ -1,5 +1,6 @@
 //! `Explainer`, the public heart: opens a model, probes it, lowers it, runs it.
 
+mod batch;
 mod blank;
 mod check;
 mod copies;
@@ -42,10 +43,10 @@ use crate::prep::{Preparer, ResizeMode, Spec, full_frame};
 pub struct Explainer {
     engine: Engine,
     sessions: Sessions,
-    /// As it was read, its input pinned to one picture.
-    single: Model,
-    /// The same for as many pictures as are explained in one run.
+    /// As it was read, for as many pictures as are explained in one run.
     original: Model,
+    /// The same for one, where they are more.
+    single: Option<Model>,
     original_names: Vec<String>,
     explained: Model,
     names: Names,
@@ -108,10 +109,10 @@ impl Explainer {
     pub fn with(&self, method: Method, target_layer: Option<&str>) -> Result<Explainer> {
         let options = Options { method, target_layer: target_layer.map(String::from), ..self.options.clone() };
         let spec = self.info.spec.clone();
-        let input = probe::picture(&self.single, Some((spec.width, spec.height)))?;
+        let single = self.single();
+        let input = probe::picture(single, Some((spec.width, spec.height)))?;
         let names = (self.info.labels.to_vec(), Vec::new());
-        let mut found =
-            Found { model: Some(self.single.clone()), replaced: self.info.format.replaced, ..Found::default() };
+        let mut found = Found { model: Some(single.clone()), replaced: self.info.format.replaced, ..Found::default() };
         Self::write(&mut found, input, spec, self.sessions.clone(), &options, names)
     }
 
@@ -125,10 +126,12 @@ impl Explainer {
         options: &Options,
         (names, mut warnings): (Vec<String>, Vec<String>),
     ) -> Result<Explainer> {
-        let single = found.model.clone().expect("it was found");
+        let one = found.model.as_ref().expect("it was found");
         let shape = input.shape.clone();
-        let (original, input, facts) = probe::batched(&single, input, options.batch_size, &sessions)?;
-        let (original, facts) = (&*found.model.insert(original), &*found.facts.insert(facts));
+        let (several, input, facts) = batch::several(one, input, options.batch_size, &sessions)?;
+        let single = several.and_then(|several| found.model.replace(several));
+        let original = found.model.as_ref().expect("it was found");
+        let facts = &*found.facts.insert(facts);
         found.class_names = names.len();
         let request = options.request(names.len());
         let lowered = cam::lower(original, facts, &input.name, &request)?;
@@ -249,6 +252,11 @@ impl Explainer {
     /// Pictures that are explained in one run, N: [`Options::batch_size`].
     pub fn batch_size(&self) -> usize {
         self.options.batch_size
+    }
+
+    /// The model pinned to one picture.
+    fn single(&self) -> &Model {
+        self.single.as_ref().unwrap_or(&self.original)
     }
 
     /// The shape of the model's input, [N, 3, 224, 224].

@@ -1,9 +1,11 @@
 //! The check at load: outputs unchanged, and the gradient against finite differences, on the runtime that will run it.
 
+mod outputs;
+
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use ndarray::{Array1, ArrayD, Axis};
+use ndarray::{Array1, ArrayD};
 
 use super::{Explainer, ModelInfo, copies, shape_error};
 use crate::cam::{self, Lowered, Method, Request};
@@ -11,13 +13,6 @@ use crate::engine::{Engine, Input, Output};
 use crate::error::{Error, Result};
 use crate::onnx::{DType, Facts, Graph, Model};
 
-/// Largest relative change of the model's own outputs. They are equal to the bit unless the backward pass keeps the runtime
-/// from fusing the same operators; then they are rounded in other places.
-const OUTPUTS: f32 = 1e-4;
-/// The same of float16, whose numbers lie 1e-3 apart.
-const HALF_OUTPUTS: f32 = 1e-2;
-/// The same of quantised networks: a few steps of a score, of which there are some hundred.
-const QUANTISED_OUTPUTS: f32 = 0.1;
 /// Largest relative error of the directional derivative; kinks of ReLU and max pooling cost some per cent at early layers.
 const GRADIENT: f64 = 0.15;
 /// Steps in units of the activations' root mean square, and whether cells that are zero stay so; the next is tried where the one
@@ -83,8 +78,8 @@ pub(super) fn run(explainer: &mut Explainer, facts: &Facts, request: &Request) -
     let start = Instant::now();
     let mut noise = Noise::default();
     let input = noise.array(&explainer.batch_shape(), 1.0)?;
-    let (outputs, made) = unchanged(explainer, &input)?;
-    let alone = if explainer.batch_size() > 1 { Some(apart(explainer, &input, &made)?) } else { None };
+    let (outputs, made) = outputs::unchanged(explainer, &input)?;
+    let alone = if explainer.batch_size() > 1 { Some(outputs::apart(explainer, &input, &made)?) } else { None };
     let map = if request.method.uses_gradient() {
         let with_gradient = Request { with_gradient: true, target_layer: Some(&explainer.info.layer), ..*request };
         let lowered = cam::lower(&explainer.original, facts, &explainer.info.input, &with_gradient)?;
@@ -95,70 +90,6 @@ pub(super) fn run(explainer: &mut Explainer, facts: &Facts, request: &Request) -
         MapCheck::Nothing("no gradient is used")
     };
     Ok(SelfCheck { outputs, alone, map, took: start.elapsed() })
-}
-
-/// A model's outputs, by name.
-type Outputs = Vec<(String, ArrayD<f32>)>;
-
-/// The largest change of an output, and the explained model's outputs.
-fn unchanged(explainer: &mut Explainer, input: &ArrayD<f32>) -> Result<(f32, Outputs)> {
-    let original = explainer.original_outputs(input.view())?;
-    let explained = explainer.explained_outputs(input.view())?;
-    let mut worst = 0.0f32;
-    for ((name, a), (_, b)) in original.iter().zip(&explained) {
-        let relative = change(a.iter(), b.iter());
-        if relative > allowed(&explainer.info) || a.shape() != b.shape() {
-            let why = format!("the output {name:?} changed by {relative:.1e} of its largest value");
-            return Err(Error::SelfCheck { why });
-        }
-        worst = worst.max(relative);
-    }
-    Ok((worst, explained))
-}
-
-/// Each picture's part of the outputs `made` of a batch, against the original's outputs on the picture alone. They are equal to the
-/// bit unless the runtime takes other kernels for several pictures, whose sums are rounded in another order.
-fn apart(explainer: &Explainer, input: &ArrayD<f32>, made: &Outputs) -> Result<f32> {
-    let mut engine = explainer.sessions.open(&explainer.single)?;
-    let mut worst = 0.0f32;
-    for (n, picture) in input.axis_iter(Axis(0)).enumerate() {
-        let alone = explainer.plain_outputs(&mut engine, picture.insert_axis(Axis(0)))?;
-        for ((name, own), (_, all)) in alone.iter().zip(made) {
-            // what is not there once a picture is no picture's
-            if all.len() != own.len() * explainer.batch_size() {
-                continue;
-            }
-            let off = change(own.iter(), all.iter().skip(n * own.len()));
-            if off > allowed(&explainer.info) {
-                let why = format!(
-                    "the output {name:?} of a picture changes by {off:.1e} of its largest value when others are with it: an operator \
-                     mixes pictures, and batch-size={} cannot be used",
-                    explainer.batch_size()
-                );
-                return Err(Error::SelfCheck { why });
-            }
-            worst = worst.max(off);
-        }
-    }
-    Ok(worst)
-}
-
-/// How far an output may be off, as a part of its largest value.
-fn allowed(info: &ModelInfo) -> f32 {
-    match (info.format.quantised, info.format.computed) {
-        (Some(_), _) => QUANTISED_OUTPUTS,
-        (None, DType::F32) => OUTPUTS,
-        _ => HALF_OUTPUTS,
-    }
-}
-
-/// The largest difference between values, as a part of the largest. A NaN on both sides is the model's own affair and is met again,
-/// by name, when frames are explained.
-fn change<'a>(a: impl Iterator<Item = &'a f32> + Clone, b: impl Iterator<Item = &'a f32>) -> f32 {
-    let scale = a.clone().fold(0.0f32, |m, x| m.max(x.abs()));
-    let differ = a.zip(b).filter(|(x, y)| x.to_bits() != y.to_bits());
-    let change = differ.fold(0.0f32, |m, (x, y)| m.max((x - y).abs()));
-    if change > 0.0 { change / scale.max(f32::MIN_POSITIVE) } else { 0.0 }
 }
 
 /// The derivative of the class's score along random directions at the layer: from the emitted gradient, and from moving the

@@ -1,4 +1,4 @@
-//! One probe run: pins the input's size and the number of pictures, and measures every tensor's type and shape.
+//! One probe run: pins the input's size and measures every tensor's type and shape.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,16 +8,16 @@ use super::room;
 use super::sessions::Sessions;
 use crate::engine::{Input, Output};
 use crate::error::{Error, Result};
-use crate::onnx::{DType, Data, Fact, Facts, Graph, Model, Relaxed, Tensor, ValueInfo, keeper, rebatch};
+use crate::onnx::{DType, Data, Fact, Facts, Graph, Model, Relaxed, Tensor, ValueInfo};
 use crate::prep::{Element, Layout};
 
 /// Input pixels that a model may ask for; more is a slip or an attack.
-const MAX_PIXELS: usize = 1 << 26;
+pub(super) const MAX_PIXELS: usize = 1 << 26;
 /// Side of the input where neither model nor user says one.
 const DEFAULT_SIDE: usize = 224;
 /// Pictures at a time, at most: in a model that was exported for several, which is run once as it is before it is brought down to
 /// one, and in a batch that is asked for.
-const MAX_BATCH: usize = 256;
+pub(super) const MAX_BATCH: usize = 256;
 
 /// Inputs that a message lists.
 const MANY: usize = 8;
@@ -78,47 +78,6 @@ pub(super) fn pin(mut model: Model, picture: &Picture, sessions: &Sessions) -> R
         other => other,
     })?;
     relaxed.settle(&new).map_err(refuse)
-}
-
-/// The model for so many pictures at a time, from one that is pinned to one; its input, and what was measured.
-pub(super) fn batched(
-    model: &Model,
-    mut picture: Picture,
-    count: usize,
-    sessions: &Sessions,
-) -> Result<(Model, Picture, Facts)> {
-    let refuse = |why: String| Error::Setting { name: "batch-size", value: count.to_string(), why };
-    let pixels = picture.size.0 * picture.size.1;
-    if !(1..=MAX_BATCH).contains(&count) || count * pixels > MAX_PIXELS {
-        let most = MAX_BATCH.min(MAX_PIXELS / pixels.max(1));
-        return Err(refuse(format!("1 to {most} pictures of this size at a time are supported")));
-    }
-    let one = measure(model, &picture, sessions)?;
-    if count == 1 {
-        return Ok((model.clone(), picture, one));
-    }
-    let fixed = |why: String| {
-        refuse(format!(
-            "the model takes one picture at a time: {why}; export it with a dynamic batch size, or leave batch-size at 1"
-        ))
-    };
-    picture.shape[0] = count;
-    let attempt = |computed: bool| {
-        let mut several = rebatch(model, &one, &picture.name, count, computed).map_err(fixed)?;
-        set_shape(&mut several, &picture, &picture.shape);
-        match measure(&several, &picture, sessions) {
-            Ok(facts) => Ok((several, facts)),
-            Err(Error::Session { why } | Error::ModelUnusable { why }) => {
-                Err(fixed(keeper(&several, &one, &picture.name, &why)))
-            }
-            Err(other) => Err(other),
-        }
-    };
-    let (several, facts) = attempt(false).or_else(|error| match error {
-        Error::Setting { .. } => attempt(true).map_err(|_| error),
-        other => Err(other),
-    })?;
-    Ok((several, picture, facts))
 }
 
 pub(super) fn set_shape(model: &mut Model, picture: &Picture, shape: &[usize]) {
