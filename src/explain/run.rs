@@ -63,7 +63,7 @@ impl Explainer {
     /// shorter batch takes as long as a full one. `targets` is one class for each picture, or one for all, and so is what they are
     /// held against; `regions` are the parts of the frames that the pictures cover.
     ///
-    /// A model of one picture at a time takes one picture, with any number of targets.
+    /// A model of one picture at a time takes one picture, with any number of targets. An error is that of all pictures in the run.
     ///
     /// # Errors
     /// As [`Explainer::explain`]; [`Error::Target`] for another number of targets.

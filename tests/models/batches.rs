@@ -7,7 +7,7 @@ use gstgradcam::{Error, Explanation, Method, ScoreKind};
 use ndarray::{ArrayD, ArrayViewD, Axis};
 
 use super::heads_boxes::{Tail, v5, v8};
-use super::{heads_binary, heads_places, *};
+use super::{formats, heads_binary, heads_places, *};
 
 /// Pictures in a batch.
 const N: usize = 3;
@@ -141,6 +141,29 @@ fn with_every_kind_of_score() {
         each_as_alone(&format!("entries first, {id}"), &v8(0.0, tail, 0), &said);
     }
     each_as_alone("entries last, with an objectness", &v5(0.0), &said);
+}
+
+#[test]
+fn in_every_number_format() {
+    for name in ["float16", "bfloat16", "float64"] {
+        each_as_alone(name, &Model::from_bytes(&formats::all_in(name)).expect("sound"), &options());
+    }
+    each_as_alone("quantised", &formats::quantised(4.0), &options());
+}
+
+/// A table read at places that come from the picture is no picture that is picked.
+#[test]
+fn rows_of_a_table_for_each_picture() {
+    let mut model = net::with_input(17, &net::PICTURE);
+    net::trunk(&mut model, "x");
+    net::pool(&mut model);
+    model.add_node("ArgMax", "best", &["flat"], &["best"], &[("axis", Attr::Int(1)), ("keepdims", Attr::Int(0))]);
+    model.add_initializer("table", &net::weights(&[6, 6], 41));
+    model.add_node("Gather", "rows", &["table", "best"], &["row"], &[]);
+    model.add_node("Add", "sum", &["flat", "row"], &["summed"], &[]);
+    net::linear(&mut model, "summed", "logits", net::CLASSES);
+    net::output(&mut model, "logits");
+    each_as_alone("table", &model, &options());
 }
 
 #[test]

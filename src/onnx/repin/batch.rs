@@ -77,22 +77,30 @@ impl<'m> Walk<'_, 'm> {
         if node.has_subgraph() || node.reads().any(|x| self.follows.contains(x)) {
             self.follows.extend(node.outputs().iter().map(String::as_str));
         }
-        let Some((input, place)) = node.inputs().iter().find_map(|x| Some((x, *self.places.get(x.as_str())?))) else {
+        let placed = |x: &String| Some((self.one.shape(x)?, *self.places.get(x.as_str())?));
+        let Some((i, (from, place))) = node.inputs().iter().enumerate().find_map(|(i, x)| Some((i, placed(x)?))) else {
             return Ok(());
         };
-        let Some(from) = self.one.shape(input) else { return Ok(()) };
         for made in node.outputs() {
             // what is the same for every picture has none in it: a shape, a mask
             let Some(fact) = self.one.get(made).filter(|fact| fact.value.is_none()) else { continue };
             let who = |what: &str| format!("{} node {:?} {what}", node.op(), node.name());
-            if let Some(place) = self.after(node, place, from, &fact.shape).map_err(who)? {
+            if let Some(place) = self.after(node, i, place, from, &fact.shape).map_err(who)? {
                 self.places.insert(made, place);
             }
         }
         Ok(())
     }
 
-    fn after(&self, node: &Node, at: Place, from: &[usize], to: &[usize]) -> Result<Option<Place>, &'static str> {
+    /// Where pictures lie in an output of shape `to`, if they lie at `at` in input `i` of shape `from`.
+    fn after(
+        &self,
+        node: &Node,
+        i: usize,
+        at: Place,
+        from: &[usize],
+        to: &[usize],
+    ) -> Result<Option<Place>, &'static str> {
         let rank = from.len() as i64;
         let front = |axis: i64, rank: i64| usize::try_from(if axis < 0 { axis + rank } else { axis }).ok();
         let axes = |rank: i64| {
@@ -116,6 +124,8 @@ impl<'m> Walk<'_, 'm> {
                 Some(gone) if !gone.contains(&at.axis) => Some(without(&gone)),
                 _ => return Err("takes the pictures' axis away"),
             },
+            // of a table
+            "Gather" if i == 1 => usize::try_from(node.int("axis", 0)).ok().map(|axis| axis + at.axis),
             "Gather" => match front(node.int("axis", 0), rank) {
                 Some(axis) if axis == at.axis => return Err("picks one picture"),
                 Some(axis) if axis < at.axis => (at.axis + to.len()).checked_sub(from.len()),
