@@ -3,6 +3,7 @@
 mod blank;
 mod check;
 mod copies;
+mod engines;
 mod equality;
 mod explanation;
 mod format;
@@ -27,6 +28,7 @@ pub use inspection::{FileInfo, Inspection, ScoreInfo};
 use ndarray::{Array1, ArrayD, ArrayViewD, Axis, Ix4};
 pub use options::Options;
 pub use scorer::Scorer;
+use engines::Engines;
 use sessions::Sessions;
 pub use verdict::Verdict;
 
@@ -41,7 +43,7 @@ use crate::prep::{Preparer, ResizeMode, Spec, full_frame};
 /// A model, opened and explained. `Send`.
 #[derive(Debug)]
 pub struct Explainer {
-    engine: Engine,
+    engines: Engines,
     sessions: Sessions,
     original: Model,
     original_names: Vec<String>,
@@ -144,12 +146,12 @@ impl Explainer {
         if !labels.is_empty() {
             explained.set_metadata("gradcam.labels", &labels.join("\n"));
         }
-        let engine = sessions.open(&explained)?;
-        warnings.extend(not_taken(options.runtime_library.as_deref(), engine.library()));
+        let mut engines = Engines::open(&sessions, &explained, &lowered.names)?;
+        warnings.extend(not_taken(options.runtime_library.as_deref(), engines.single().library()));
         warnings.extend(found.replaced.map(not_computed));
         let usable = lowered.usable.iter().map(|l| l.tensor.clone());
         let mut explainer = Explainer {
-            engine,
+            engines,
             sessions,
             original_names: original.outputs().into_iter().map(|o| o.name).collect(),
             original: original.clone(),
@@ -295,8 +297,9 @@ impl Explainer {
         ];
         inputs.extend(versus.iter().map(|v| (self.names.versus.as_str(), Input::I64(v.view().into_dyn()))));
         let wanted = [self.names.class.as_str(), &self.names.score, &self.names.map, &self.names.peak];
+        let engine = self.engines.of(targets.len(), &self.sessions, &self.explained)?;
         let start = Instant::now();
-        let outputs = self.engine.run(&inputs, &wanted)?;
+        let outputs = engine.run(&inputs, &wanted)?;
         let took = start.elapsed();
         let [Output::I64(classes), Output::F32(scores), Output::F32(map), Output::F32(peaks)] = &outputs[..] else {
             return Err(Error::Inference { why: "the explained model gave other types than its contract says".into() });
@@ -329,7 +332,7 @@ impl Explainer {
 
     /// For stopping a run from another thread.
     pub fn interrupter(&self) -> Interrupter {
-        self.engine.interrupter()
+        self.engines.interrupter()
     }
 
     /// The explained model, as bytes of an ONNX file.
@@ -338,6 +341,14 @@ impl Explainer {
     /// [`Error::ModelUnusable`] where it cannot be written.
     pub fn explained_model(&self) -> Result<Vec<u8>> {
         self.explained.to_bytes()
+    }
+
+    /// The explained model as it is run for one class: the number of classes is fixed.
+    ///
+    /// # Errors
+    /// As [`Explainer::explained_model`].
+    pub fn explained_model_of_one(&self) -> Result<Vec<u8>> {
+        engines::single(&self.explained, &self.names).to_bytes()
     }
 
     /// The model as it was read, its input of the size that is explained, as bytes of an ONNX file.
@@ -369,7 +380,7 @@ impl Explainer {
             (self.names.target.as_str(), Input::I64(best.view().into_dyn())),
         ];
         inputs.extend(versus.iter().map(|v| (self.names.versus.as_str(), Input::I64(v.view().into_dyn()))));
-        floats(&mut self.engine, &inputs, &self.original_names)
+        floats(self.engines.single(), &inputs, &self.original_names)
     }
 }
 

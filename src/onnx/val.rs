@@ -113,6 +113,12 @@ impl<'g> Val<'g> {
         self.step(-1.0, x)
     }
 
+    /// 1.0 where `self >= x`, else 0.0.
+    pub fn not_below(self, x: f32) -> Val<'g> {
+        let attrs = [("alpha", Attr::Float(STEEP)), ("beta", Attr::Float(1.0 - x * STEEP))];
+        self.emit.node("HardSigmoid", &[self], &attrs, &self.shape())
+    }
+
     /// 1.0 where `low < self < high`, else 0.0.
     pub fn inside(self, low: f32, high: f32) -> Val<'g> {
         self.above(low) * self.below(high)
@@ -126,19 +132,15 @@ impl<'g> Val<'g> {
         self.emit.node("HardSigmoid", &[self], &attrs, &self.shape())
     }
 
-    /// Where `self < other`, as bool.
-    pub fn smaller(self, other: Val<'g>) -> Val<'g> {
-        self.binary("Less", other)
-    }
-
-    /// Both, of bools.
-    pub fn and(self, other: Val<'g>) -> Val<'g> {
-        self.binary("And", other)
-    }
-
-    /// The contrary, of bools.
-    pub fn complement(self) -> Val<'g> {
-        self.unary("Not")
+    /// Times a number, of a tensor [N, C, rest..]: by a convolution of single samples, which ONNX Runtime keeps in the blocked layout of
+    /// the convolutions around it, and does at once with a sum that follows. Mul would have the tensor brought into plain order.
+    pub fn scaled(self, by: f32) -> Val<'g> {
+        let shape = self.shape();
+        let [_, channels, _, ..] = shape[..] else { return self * by };
+        let mut kernel = vec![1; shape.len()];
+        kernel[0] = channels;
+        let kernel = self.emit.floats(&kernel, vec![by; channels]);
+        self.emit.pictures("Conv", &[self, kernel], &[("group", Attr::Int(channels as i64))], &shape)
     }
 
     /// 1.0 where `self > other`, else 0.0.
