@@ -20,6 +20,7 @@ use std::path::Path;
 use std::time::Instant;
 
 pub use check::{MapCheck, SelfCheck};
+use engines::Engines;
 pub use equality::CamEquality;
 pub use explanation::{ClassMap, Explanation};
 pub use format::NumberFormat;
@@ -28,7 +29,6 @@ pub use inspection::{FileInfo, Inspection, ScoreInfo};
 use ndarray::{Array1, ArrayD, ArrayViewD, Axis, Ix4};
 pub use options::Options;
 pub use scorer::Scorer;
-use engines::Engines;
 use sessions::Sessions;
 pub use verdict::Verdict;
 

@@ -115,7 +115,7 @@ fn max_around<'g>(x: Val<'g>, largest: Val<'g>, g: Val<'g>, axes: &[Axis], i: us
         pick[ahead] = 1.0;
         let of_window = |v| weighted(v, axes, i, &pick, (0, ahead));
         let first = pooled(x, axes, i, p + 1, (p, 0), 1);
-        let taken = of_window(g) * (first + of_window(below)).not_below(0.0);
+        let taken = of_window(g) * (first + of_window(below)).not_negative();
         weighted(taken, axes, i, &[-1.0, 1.0], (1, 0))
     };
     let later = |p: usize| {
@@ -145,11 +145,8 @@ fn pooled<'g>(v: Val<'g>, axes: &[Axis], i: usize, count: usize, room: (usize, u
         return v;
     }
     let numbers = |this: usize| Attr::Ints(along(axes, i, this as i64, 1));
-    let attrs = [
-        ("kernel_shape", numbers(count)),
-        ("strides", numbers(stride)),
-        ("pads", pads(&along(axes, i, room, (0, 0)))),
-    ];
+    let attrs =
+        [("kernel_shape", numbers(count)), ("strides", numbers(stride)), ("pads", pads(&along(axes, i, room, (0, 0))))];
     let mut shape = v.shape();
     shape[i + 2] = (shape[i + 2] + room.0 + room.1 - count) / stride + 1;
     v.emit().pictures("MaxPool", &[v], &attrs, &shape)
