@@ -4,6 +4,7 @@ mod batch;
 mod blank;
 mod check;
 mod copies;
+mod engines;
 mod equality;
 mod explanation;
 mod format;
@@ -20,6 +21,7 @@ mod verdict;
 use std::path::Path;
 
 pub use check::{MapCheck, SelfCheck};
+use engines::Engines;
 pub use equality::CamEquality;
 pub use explanation::{ClassMap, Explanation};
 pub use format::NumberFormat;
@@ -41,7 +43,7 @@ use crate::prep::{Preparer, ResizeMode, Spec, full_frame};
 /// A model, opened and explained. `Send`.
 #[derive(Debug)]
 pub struct Explainer {
-    engine: Engine,
+    engines: Engines,
     sessions: Sessions,
     /// As it was read, for as many pictures as are explained in one run.
     original: Model,
@@ -151,12 +153,12 @@ impl Explainer {
         if !labels.is_empty() {
             explained.set_metadata("gradcam.labels", &labels.join("\n"));
         }
-        let engine = sessions.open(&explained)?;
-        warnings.extend(not_taken(options.runtime_library.as_deref(), engine.library()));
+        let mut engines = Engines::open(&sessions, &explained, &lowered.names, options.batch_size)?;
+        warnings.extend(not_taken(options.runtime_library.as_deref(), engines.first().library()));
         warnings.extend(found.replaced.map(not_computed));
         let usable = lowered.usable.iter().map(|l| l.tensor.clone());
         let mut explainer = Explainer {
-            engine,
+            engines,
             sessions,
             original_names: original.outputs().into_iter().map(|o| o.name).collect(),
             single,
@@ -268,7 +270,7 @@ impl Explainer {
 
     /// For stopping a run from another thread.
     pub fn interrupter(&self) -> Interrupter {
-        self.engine.interrupter()
+        self.engines.interrupter()
     }
 
     /// The explained model, as bytes of an ONNX file.
@@ -277,6 +279,14 @@ impl Explainer {
     /// [`Error::ModelUnusable`] where it cannot be written.
     pub fn explained_model(&self) -> Result<Vec<u8>> {
         self.explained.to_bytes()
+    }
+
+    /// The explained model as it is run for one class a picture: the number of classes is fixed.
+    ///
+    /// # Errors
+    /// As [`Explainer::explained_model`].
+    pub fn explained_model_as_run(&self) -> Result<Vec<u8>> {
+        engines::first(&self.explained, &self.names, self.batch_size()).to_bytes()
     }
 
     /// The model as it was read, its input of the size and for as many pictures as are explained, as bytes of an ONNX file.
@@ -312,7 +322,7 @@ impl Explainer {
             (self.names.target.as_str(), Input::I64(best.view().into_dyn())),
         ];
         inputs.extend(versus.iter().map(|v| (self.names.versus.as_str(), Input::I64(v.view().into_dyn()))));
-        floats(&mut self.engine, &inputs, &self.original_names)
+        floats(self.engines.first(), &inputs, &self.original_names)
     }
 }
 

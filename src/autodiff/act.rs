@@ -56,7 +56,8 @@ pub(super) fn hard_swish<'g>(b: &Back<'g>) -> Grads<'g> {
     let x = b.x(0);
     let attrs = [("alpha", Attr::Float(1.0 / 6.0)), ("beta", Attr::Float(0.5))];
     let h = b.emit().node("HardSigmoid", &[x], &attrs, &x.shape());
-    Ok(vec![Some(b.g() * (h * 2.0 - (x.above(-3.0) + x.above(3.0)) * 0.5))])
+    let slope = h + h + (x.above(-3.0) + x.above(3.0)).scaled(-0.5);
+    Ok(vec![Some(b.g() * slope)])
 }
 
 /// Clip: attributes before opset 11, inputs since. Nothing passes at the bounds themselves, as in torch's hardtanh.

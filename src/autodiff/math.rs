@@ -33,7 +33,7 @@ pub(super) fn mul<'g>(b: &Back<'g>) -> Grads<'g> {
     if let Some(i) = (0..2).find(gates) {
         let (s, y) = (b.x(i), b.y(0));
         let mut grads = vec![None; 2];
-        grads[1 - i] = Some(b.g() * (s + y * (1.0 - s)));
+        grads[1 - i] = Some(b.g() * (s + y + (y * s).scaled(-1.0)));
         return Ok(grads);
     }
     each(b, |i| b.g() * b.x(usize::from(i == 0)))

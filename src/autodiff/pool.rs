@@ -29,78 +29,69 @@ pub(super) fn first_max(x: Val<'_>, axis: usize) -> Val<'_> {
 /// MaxPool.
 pub(super) fn max_pool<'g>(b: &Back<'g>) -> Result<Vec<Option<Val<'g>>>> {
     let axes = read(b)?;
-    let grad = if axes.iter().all(Axis::tiles) { max_tiles(b, &axes) } else { max_overlapping(b, &axes) };
-    Ok(vec![Some(grad)])
+    Ok(vec![Some(max_windows(b, &axes))])
 }
 
-/// Windows side by side: the picture is cut into them by a reshape.
-fn max_tiles<'g>(b: &Back<'g>, axes: &[Axis]) -> Val<'g> {
-    let (x, n) = (b.x(0), axes.len());
-    let left: Vec<usize> = axes.iter().map(|a| a.excess().1).collect();
-    let cuts: Vec<_> = (0..n).filter(|&i| left[i] > 0).map(|i| (i + 2, 0, axes[i].wide - left[i], 1)).collect();
-    let covered = if cuts.is_empty() { x } else { x.slice(&cuts) };
-    // [N, C, h, kh, w, kw] and, windows first, [N, C, h, w, kh * kw]
-    let cut_shape = [x.shape()[..2].to_vec(), axes.iter().flat_map(|a| [a.narrow, a.kernel]).collect()].concat();
-    let windows_first: Vec<usize> =
-        [0, 1].into_iter().chain((0..n).map(|i| 2 + 2 * i)).chain((0..n).map(|i| 3 + 2 * i)).collect();
-    let mut back = vec![0; windows_first.len()];
-    windows_first.iter().enumerate().for_each(|(to, &from)| back[from] = to);
-    let windows = covered.reshape(&cut_shape).transpose(&windows_first);
-    let flat = [&windows.shape()[..2 + n], &[axes.iter().map(|a| a.kernel).product()]].concat();
-    let mask = first_max(windows.reshape(&flat), 2 + n).reshape(&windows.shape()).transpose(&back);
-    let g = b.g();
-    let g_cut = [g.shape()[..2].to_vec(), g.shape()[2..].iter().flat_map(|&d| [d, 1]).collect()].concat();
-    let grad = (g.reshape(&g_cut) * mask).reshape(&covered.shape());
-    grad.pad(&[vec![(0, 0); 2], left.iter().map(|&l| (0, l)).collect()].concat(), 0.0)
-}
-
-/// Overlapping windows, one axis after the other: the maximum of rows' maxima is the window's, and the first row that has it
+/// One axis after the other: the maximum of rows' maxima is the window's, and the first row that has it
 /// and its first place in that row are the window's first.
-fn max_overlapping<'g>(b: &Back<'g>, axes: &[Axis]) -> Val<'g> {
+fn max_windows<'g>(b: &Back<'g>, axes: &[Axis]) -> Val<'g> {
     let mut stages = vec![b.x(0)];
     for i in (1..axes.len()).rev() {
-        let places = along(stages[stages.len() - 1], i + 2, &axes[i]);
-        let shape = places[0].shape();
-        stages.push(b.emit().node("Max", &places, &[], &shape));
+        stages.push(max_of_first(stages[stages.len() - 1], axes, i, axes[i].kernel));
     }
     let mut largest = b.y(0);
     let mut g = b.g_full();
-    for (i, a) in axes.iter().enumerate() {
+    for i in 0..axes.len() {
         let x = stages.pop().expect("there is a stage for each axis");
-        g = max_along(&along(x, i + 2, a), largest, g, i + 2, a);
+        g = max_along(x, largest, g, axes, i);
         largest = x;
     }
     g
 }
 
-/// What lies at each place of the windows along one axis.
-fn along<'g>(x: Val<'g>, axis: usize, a: &Axis) -> Vec<Val<'g>> {
-    let mut around = vec![(0, 0); x.shape().len()];
-    around[axis] = (a.before, a.excess().0);
-    let padded = x.pad(&around, LOWEST);
-    let place = |p: usize| {
-        let first = p * a.dilation;
-        padded.slice(&[(axis, first, first + (a.narrow - 1) * a.stride + 1, a.stride)])
-    };
-    (0..a.kernel).map(place).collect()
+/// The maximum of the first `count` places of each window along one axis.
+fn max_of_first<'g>(x: Val<'g>, axes: &[Axis], i: usize, count: usize) -> Val<'g> {
+    let (a, axis) = (&axes[i], i + 2);
+    let reach = (a.narrow - 1) * a.stride + (count - 1) * a.dilation + 1;
+    if a.dilation > 1 {
+        // TensorRT has no such pools
+        let mut around = vec![(0, 0); x.shape().len()];
+        around[axis] = (a.before, a.excess().0);
+        let padded = x.pad(&around, LOWEST);
+        let place = |p: usize| {
+            let first = p * a.dilation;
+            padded.slice(&[(axis, first, first + (a.narrow - 1) * a.stride + 1, a.stride)])
+        };
+        let places: Vec<Val> = (0..count).map(place).collect();
+        return if let [only] = places[..] { only } else { x.emit().node("Max", &places, &[], &places[0].shape()) };
+    }
+    // what these places reach, without a stretch behind that would hold another window
+    let read = reach.saturating_sub(a.before).clamp(1, a.wide);
+    let cut = if a.wide - read < a.stride { x } else { x.slice(&[(axis, 0, read, 1)]) };
+    let (mut before, after) = (a.before, reach.saturating_sub(a.before + a.wide));
+    let mut from = cut;
+    if before >= count {
+        // a pool's padding is less than its window
+        let mut around = vec![(0, 0); x.shape().len()];
+        around[axis] = (std::mem::take(&mut before), 0);
+        from = cut.pad(&around, LOWEST);
+    }
+    pooled(from, axes, i, count, (before, after), a.stride)
 }
 
-/// The gradient of the maximum of `places`, handed to the first that has it and spread over the axis.
-fn max_along<'g>(places: &[Val<'g>], largest: Val<'g>, g: Val<'g>, axis: usize, a: &Axis) -> Val<'g> {
-    let last = places.len() - 1;
-    let mut none_yet: Option<Val> = None;
-    let mut shares = Vec::new();
-    for (p, &place) in places.iter().enumerate() {
-        let smaller = place.smaller(largest);
-        let here = if p == last { None } else { Some(smaller.complement()) };
-        // the last place has it if none before did
-        let mask = match (here, none_yet) {
-            (Some(here), Some(none)) => Some(here.and(none)),
-            (mask, None) | (None, mask) => mask,
-        };
-        none_yet = none_yet.map_or(Some(smaller), |none| Some(none.and(smaller)));
-        shares.push(mask.map_or(g, |mask| g * mask.cast(1)));
+/// The gradient of the maximum along one axis, handed to the first place that has it and spread over the axis.
+fn max_along<'g>(x: Val<'g>, largest: Val<'g>, g: Val<'g>, axes: &[Axis], i: usize) -> Val<'g> {
+    let (a, axis) = (&axes[i], i + 2);
+    if a.same_size() {
+        return max_around(x, largest, g, axes, i);
     }
+    let below = largest.scaled(-1.0);
+    // how far the maximum of the first places falls short, negative
+    let short = |count: usize| max_of_first(x, axes, i, count) + below;
+    let later = |p: usize| g * short(p).below(0.0);
+    let rest: Vec<Val> = std::iter::once(g).chain((1..a.kernel).map(later)).collect();
+    let share = |p: usize| rest.get(p + 1).map_or(rest[p], |next| rest[p] - *next);
+    let shares: Vec<Val> = (0..a.kernel).map(share).collect();
     let phase = |r: usize| {
         let Phase { taps, ahead } = a.phase(r);
         let moved = |(p, q): (usize, usize)| shifted(shares[p], axis, ahead as isize - q as isize, a.blocks());
@@ -109,6 +100,61 @@ fn max_along<'g>(places: &[Val<'g>], largest: Val<'g>, g: Val<'g>, axis: usize, 
     let nothing = || shifted(g * 0.0, axis, 0, a.blocks());
     let phases: Vec<Val> = (0..a.stride).map(|r| phase(r).unwrap_or_else(nothing)).collect();
     interleaved(&phases, axis, a)
+}
+
+/// As [`max_along`] where each window lies around a sample of its own: that sample takes the gradient, but for what those before
+/// it take, which have the maximum, and those behind, if neither they nor it have. All in operators that ONNX Runtime has for the
+/// blocked layout of convolutions.
+fn max_around<'g>(x: Val<'g>, largest: Val<'g>, g: Val<'g>, axes: &[Axis], i: usize) -> Val<'g> {
+    let a = &axes[i];
+    let below = largest.scaled(-1.0);
+    let earlier = |p: usize| {
+        // seen from the sample at place p, whose window is so much ahead
+        let ahead = a.before - p;
+        let mut pick = vec![0.0; ahead + 1];
+        pick[ahead] = 1.0;
+        let of_window = |v| weighted(v, axes, i, &pick, (0, ahead));
+        let first = pooled(x, axes, i, p + 1, (p, 0), 1);
+        let taken = of_window(g) * (first + of_window(below)).not_negative();
+        weighted(taken, axes, i, &[-1.0, 1.0], (1, 0))
+    };
+    let later = |p: usize| {
+        let first = pooled(x, axes, i, p, (a.before, p - 1 - a.before), 1);
+        let left = g * (first + below).below(0.0);
+        let mut moved = vec![0.0; p - a.before + 1];
+        (moved[0], moved[1]) = (1.0, -1.0);
+        weighted(left, axes, i, &moved, (p - a.before, 0))
+    };
+    let parts = (0..a.before).map(earlier).chain((a.before + 1..a.kernel).map(later));
+    parts.fold(g, |sum, part| part + sum)
+}
+
+/// Sums of neighbours along one axis, each weighted.
+fn weighted<'g>(v: Val<'g>, axes: &[Axis], i: usize, weights: &[f32], room: (usize, usize)) -> Val<'g> {
+    let shape = v.shape();
+    let channels = shape[1];
+    let kernel = [&[channels, 1], along(axes, i, weights.len(), 1).as_slice()].concat();
+    let kernel = v.emit().floats(&kernel, weights.repeat(channels));
+    let attrs = [("group", Attr::Int(channels as i64)), ("pads", pads(&along(axes, i, room, (0, 0))))];
+    v.emit().pictures("Conv", &[v, kernel], &attrs, &shape)
+}
+
+/// The maximum of `count` neighbours along one axis.
+fn pooled<'g>(v: Val<'g>, axes: &[Axis], i: usize, count: usize, room: (usize, usize), stride: usize) -> Val<'g> {
+    if (count, stride) == (1, 1) {
+        return v;
+    }
+    let numbers = |this: usize| Attr::Ints(along(axes, i, this as i64, 1));
+    let attrs =
+        [("kernel_shape", numbers(count)), ("strides", numbers(stride)), ("pads", pads(&along(axes, i, room, (0, 0))))];
+    let mut shape = v.shape();
+    shape[i + 2] = (shape[i + 2] + room.0 + room.1 - count) / stride + 1;
+    v.emit().pictures("MaxPool", &[v], &attrs, &shape)
+}
+
+/// `this` for one axis and `other` for the rest.
+fn along<T: Copy>(axes: &[Axis], i: usize, this: T, other: T) -> Vec<T> {
+    (0..axes.len()).map(|j| if j == i { this } else { other }).collect()
 }
 
 /// AveragePool.

@@ -101,6 +101,11 @@ impl Axis {
         self.kernel == 1 && self.stride == 1 && self.before == 0 && self.wide == self.narrow
     }
 
+    /// As many windows as samples, each around its own: place `before` of every window is the sample of the same number.
+    pub fn same_size(&self) -> bool {
+        self.wide == self.narrow && self.before < self.kernel && self.dilation == 1 && self.reversed_pads().is_some()
+    }
+
     /// Windows side by side that start at the first sample; some of the end may be left over.
     pub fn tiles(&self) -> bool {
         self.stride == self.kernel && self.dilation == 1 && self.before == 0 && self.excess().0 == 0

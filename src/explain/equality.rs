@@ -46,7 +46,8 @@ pub(super) fn compare(explainer: &mut Explainer, facts: &Facts, request: &Reques
     };
     let mut engine = explainer.sessions.open(&lowered.model)?;
     let cam: Array4<f32> = map(engine.run(&inputs(&lowered.names.target), &[&lowered.names.map])?)?;
-    let gradcam = map(explainer.engine.run(&inputs(&explainer.names.target), &[&explainer.names.map])?)?;
+    let own = explainer.engines.of(targets.len(), &explainer.sessions, &explainer.explained)?;
+    let gradcam = map(own.run(&inputs(&explainer.names.target), &[&explainer.names.map])?)?;
     let dot = |a: &Array4<f32>, b: &Array4<f32>| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
     let (both, cams, gradcams): (f64, f64, f64) = (dot(&cam, &gradcam), dot(&cam, &cam), dot(&gradcam, &gradcam));
     if cams == 0.0 && gradcams == 0.0 || !both.is_finite() {

@@ -146,8 +146,9 @@ impl Explainer {
             fed.push((self.names.versus.as_str(), Input::I64(held.view())));
         }
         let wanted = [self.names.class.as_str(), &self.names.score, &self.names.map, &self.names.peak];
+        let engine = self.engines.of(codes.len(), &self.sessions, &self.explained)?;
         let start = Instant::now();
-        let outputs = self.engine.run(&fed, &wanted)?;
+        let outputs = engine.run(&fed, &wanted)?;
         let took = start.elapsed();
         let [Output::I64(classes), Output::F32(scores), Output::F32(map), Output::F32(peaks)] = &outputs[..] else {
             return Err(Error::Inference { why: "the explained model gave other types than its contract says".into() });

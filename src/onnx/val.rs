@@ -10,9 +10,6 @@ use super::lead::Lead;
 use super::node::Attr;
 use super::tensor::{Data, Tensor};
 
-/// 2^90: numbers further apart than 1e-27 are told apart, and those up to 1e11 can be compared with.
-const STEEP: f32 = (1u128 << 90) as f32;
-
 /// What is known of a tensor that is written.
 #[derive(Debug, Clone)]
 pub(super) struct Value {
@@ -101,74 +98,6 @@ impl<'g> Val<'g> {
     /// Cast to an ONNX type number.
     pub fn cast(self, to: i32) -> Val<'g> {
         self.emit.node("Cast", &[self], &[("to", Attr::Int(to.into()))], &self.shape())
-    }
-
-    /// 1.0 where `self > x`, else 0.0.
-    pub fn above(self, x: f32) -> Val<'g> {
-        self.step(1.0, x)
-    }
-
-    /// 1.0 where `self < x`, else 0.0.
-    pub fn below(self, x: f32) -> Val<'g> {
-        self.step(-1.0, x)
-    }
-
-    /// 1.0 where `low < self < high`, else 0.0.
-    pub fn inside(self, low: f32, high: f32) -> Val<'g> {
-        self.above(low) * self.below(high)
-    }
-
-    /// 1.0 where `self` lies beyond `x` on the side of `sign`, else 0.0: a HardSigmoid too steep to have values between, as its
-    /// slope is a power of two. One operator, which ONNX Runtime keeps in the blocked layout of the convolutions around it;
-    /// Greater and Cast would have both operands brought into plain order, and Where is slower still.
-    fn step(self, sign: f32, x: f32) -> Val<'g> {
-        let attrs = [("alpha", Attr::Float(sign * STEEP)), ("beta", Attr::Float(-sign * x * STEEP))];
-        self.emit.node("HardSigmoid", &[self], &attrs, &self.shape())
-    }
-
-    /// Where `self < other`, as bool.
-    pub fn smaller(self, other: Val<'g>) -> Val<'g> {
-        self.binary("Less", other)
-    }
-
-    /// Both, of bools.
-    pub fn and(self, other: Val<'g>) -> Val<'g> {
-        self.binary("And", other)
-    }
-
-    /// The contrary, of bools.
-    pub fn complement(self) -> Val<'g> {
-        self.unary("Not")
-    }
-
-    /// 1.0 where `self > other`, else 0.0.
-    pub fn above_val(self, other: Val<'g>) -> Val<'g> {
-        self.binary("Greater", other).cast(1)
-    }
-
-    /// 1.0 where `self < other`, else 0.0.
-    pub fn below_val(self, other: Val<'g>) -> Val<'g> {
-        self.binary("Less", other).cast(1)
-    }
-
-    /// 1.0 where they are equal, else 0.0.
-    pub fn same(self, other: Val<'g>) -> Val<'g> {
-        self.binary("Equal", other).cast(1)
-    }
-
-    /// 1.0, 0.0 or -1.0, as it is above zero, zero or below.
-    pub fn sign(self) -> Val<'g> {
-        self.above(0.0) - self.below(0.0)
-    }
-
-    /// Itself, and 1.0 where it is zero: to divide by.
-    pub fn or_one(self) -> Val<'g> {
-        self + self.is_zero()
-    }
-
-    /// 1.0 where it is zero, else 0.0.
-    pub fn is_zero(self) -> Val<'g> {
-        1.0 - self.above(0.0) - self.below(0.0)
     }
 
     /// The same values in another shape.

@@ -37,7 +37,8 @@ pub fn weights(from: &Model) -> Vec<(String, Tensor)> {
     from.initializers().map(|(name, _)| (name.to_string(), from.initializer(name).expect("float32"))).collect()
 }
 
-fn nodes(from: &Model, to: &mut Model, renamed: &HashMap<String, String>) {
+/// All nodes again, over tensors that may have other names now.
+pub fn nodes(from: &Model, to: &mut Model, renamed: &HashMap<String, String>) {
     for node in from.nodes() {
         let inputs: Vec<&str> = node.inputs().iter().map(|x| renamed.get(x).unwrap_or(x).as_str()).collect();
         let outputs: Vec<&str> = node.outputs().iter().map(String::as_str).collect();

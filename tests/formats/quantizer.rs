@@ -11,8 +11,8 @@ use ndarray::ArrayD;
 use crate::convert::{begin, copy, int8};
 use crate::support;
 
-/// Extremes of every activation, zero within them.
-fn ranges(model: &Model, pictures: &[ArrayD<f32>]) -> HashMap<String, (f32, f32)> {
+/// Shows every activation of each picture to `see`, by its name.
+pub fn watch(model: &Model, pictures: &[ArrayD<f32>], mut see: impl FnMut(&str, &ArrayD<f32>)) {
     let input = model.inputs().remove(0).name;
     let names: Vec<String> = model.nodes().flat_map(|n| n.outputs().to_vec()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -20,11 +20,6 @@ fn ranges(model: &Model, pictures: &[ArrayD<f32>]) -> HashMap<String, (f32, f32)
     probe.keep_outputs(&names);
     let config = Config { library: support::runtime(), ..Config::default() };
     let mut engine = Engine::new(&probe.to_bytes().expect("written"), &config).expect("it runs");
-    let mut ranges: HashMap<String, (f32, f32)> = HashMap::new();
-    let mut see = |name: &str, values: &ArrayD<f32>| {
-        let range = ranges.entry(name.into()).or_default();
-        *range = values.iter().fold(*range, |(low, high), &x| (low.min(x), high.max(x)));
-    };
     for picture in pictures {
         see(&input, picture);
         let outputs = engine.run(&[(&input, Input::F32(picture.view()))], &names).expect("it runs");
@@ -33,6 +28,15 @@ fn ranges(model: &Model, pictures: &[ArrayD<f32>]) -> HashMap<String, (f32, f32)
             see(name, &values);
         }
     }
+}
+
+/// Extremes of every activation, zero within them.
+fn ranges(model: &Model, pictures: &[ArrayD<f32>]) -> HashMap<String, (f32, f32)> {
+    let mut ranges: HashMap<String, (f32, f32)> = HashMap::new();
+    watch(model, pictures, |name, values| {
+        let range = ranges.entry(name.into()).or_default();
+        *range = values.iter().fold(*range, |(low, high), &x| (low.min(x), high.max(x)));
+    });
     ranges
 }
 

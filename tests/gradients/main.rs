@@ -131,6 +131,40 @@ fn a_coarse_quantiser_passes_what_lies_inside_its_range() {
     assert!(got.iter().zip(&wanted).all(|(a, b)| (a - b).abs() < 1e-6), "{got} is not {wanted}");
 }
 
+/// As in torch: the first of a window's largest, row by row, against the plain loop over windows with many of them.
+#[test]
+fn the_first_of_equal_maxima_takes_the_gradient() {
+    let (channels, height, width) = (2, 7, 8);
+    let shape = [1, channels, height, width];
+    let levels: Vec<f32> = (0..channels * height * width).map(|i| (i * i % 7 / 3) as f32 - 1.0).collect();
+    for (kernel, stride, pad) in
+        [(3, 1, 1), (3, 2, 1), (3, 2, 0), (5, 1, 2), (4, 1, 1), (2, 2, 0), (2, 1, 0), (3, 3, 1)]
+    {
+        let case =
+            op("Add").x(&shape).range(0.0, 0.0).floats(&shape, &levels).makes(&["a"]).then("MaxPool").reads(&["a"]);
+        let case = case.ints("kernel_shape", &[kernel as i64; 2]).ints("strides", &[stride as i64; 2]);
+        let bench = Bench::new(&case.ints("pads", &[pad as i64; 4]), &mut Random(SEED)).expect("it runs");
+        let count = |length: usize| (length + 2 * pad - kernel) / stride + 1;
+        let mut wanted = ndarray::ArrayD::<f32>::zeros(shape.to_vec());
+        let u = ndarray::ArrayD::from_shape_fn(vec![1, channels, count(height), count(width)], |at| {
+            (at[1] * 100 + at[2] * 10 + at[3] + 1) as f32
+        });
+        for (at, &u) in u.indexed_iter() {
+            let window = (0..kernel * kernel).filter_map(|k| {
+                let (row, column) =
+                    ((at[2] * stride + k / kernel).checked_sub(pad)?, (at[3] * stride + k % kernel).checked_sub(pad)?);
+                (row < height && column < width).then_some([0, at[1], row, column])
+            });
+            let value = |at: &[usize; 4]| levels[(at[1] * height + at[2]) * width + at[3]];
+            let first = window.reduce(|best, next| if value(&next) > value(&best) { next } else { best });
+            wanted[first.expect("a window has samples")] += u;
+        }
+        let got = bench.gradient_of(&u).expect("it runs");
+        let close = got.iter().zip(&wanted).all(|(a, b)| (a - b).abs() < 1e-3);
+        assert!(close, "kernel {kernel}, stride {stride}, pad {pad}: {got} is not {wanted}");
+    }
+}
+
 #[test]
 fn a_use_without_a_rule_is_refused_by_name() {
     let refused = [

@@ -222,6 +222,27 @@ fn two_pictures_in_one_run() {
     }
 }
 
+/// One class has an engine of its own, several have another, also when they take turns.
+#[test]
+fn a_class_alone_and_among_several() {
+    for versus in [None, Some("2".to_string())] {
+        let mut explainer = open_with(&net::little(), &Options { versus, ..options() });
+        let mut seen = |targets: &[Target]| maps(&mut explainer, targets);
+        let several = [Target::Class(3), Target::Rank(0), Target::Class(1)];
+        let alone: Vec<_> = several.iter().map(|&target| seen(&[target]).remove(0)).collect();
+        for turn in 0..2 {
+            let together = seen(&several);
+            assert_eq!(together.len(), several.len());
+            for (a, b) in alone.iter().zip(&together) {
+                assert_eq!(a.class, b.class);
+                assert!((a.score - b.score).abs() < 1e-6);
+                assert!(off(&a.map, &b.map) < 1e-5, "class {}, turn {turn}", a.class);
+            }
+            assert_eq!(seen(&several[..1])[0].map, alone[0].map);
+        }
+    }
+}
+
 #[test]
 fn an_explained_model_is_not_explained_again() {
     let explained = open(&net::little()).explained_model().expect("it can be written");

@@ -17,6 +17,8 @@ pub fn all() -> Vec<Case> {
         max(&[1, 3, 9, 8], &[3, 2]).ints("strides", &[2, 3]).opset(9).note("no strided Slice yet"),
         max(&[1, 3, 8, 9], &[3, 3]).ints("strides", two).int("ceil_mode", 1),
         max(&[1, 3, 6, 6], &[3, 3]).ints("pads", ones).note("Inception"),
+        max(&[1, 3, 8, 7], &[5, 5]).ints("pads", &[2, 2, 2, 2]).note("YOLO"),
+        max(&[1, 3, 8, 7], &[4, 3]).ints("pads", &[1, 2, 2, 0]).note("stride 1, asymmetric"),
         max(&[1, 3, 7, 8], &[3, 2]).ints("pads", &[1, 0, 0, 1]).ints("strides", &[1, 3]).note("asymmetric"),
         max(&[1, 3, 8, 8], &[3, 3]).ints("dilations", two).ints("strides", two).note("dilated"),
         max(&[1, 3, 7, 8], &[3, 3]).ints("strides", two).str("auto_pad", "SAME_UPPER"),

@@ -129,7 +129,7 @@ impl Contest {
         let plain = explainer.original_model()?;
         let plain_outputs: Vec<String> =
             Model::from_bytes(&plain)?.outputs().into_iter().map(|output| output.name).collect();
-        let explained = explainer.explained_model()?;
+        let explained = explainer.explained_model_as_run()?;
         let metadata = Model::from_bytes(&explained)?.metadata();
         let named = |what: &str| -> Result<String> {
             let key = format!("gradcam.name.{what}");
