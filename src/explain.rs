@@ -1,5 +1,6 @@
 //! `Explainer`, the public heart: opens a model, probes it, lowers it, runs it.
 
+mod agreement;
 mod blank;
 mod check;
 mod copies;
@@ -9,6 +10,7 @@ mod format;
 mod info;
 mod inspection;
 mod options;
+mod place;
 mod probe;
 mod room;
 mod scorer;
@@ -18,6 +20,7 @@ mod verdict;
 use std::path::Path;
 use std::time::Instant;
 
+pub use agreement::Agreement;
 pub use check::{MapCheck, SelfCheck};
 pub use equality::CamEquality;
 pub use explanation::{ClassMap, Explanation};
@@ -26,6 +29,7 @@ pub use info::ModelInfo;
 pub use inspection::{FileInfo, Inspection, ScoreInfo};
 use ndarray::{Array1, ArrayD, ArrayViewD, Axis, Ix4};
 pub use options::Options;
+pub use place::ProviderInfo;
 pub use scorer::Scorer;
 use sessions::Sessions;
 pub use verdict::Verdict;
@@ -67,6 +71,7 @@ impl Explainer {
 
     /// As [`Explainer::open`]; what was found on the way stays in `found` where it ends in an error.
     fn open_into(model: &Path, options: &Options, found: &mut Found) -> Result<Explainer> {
+        options.check_place()?;
         let original = found.model.insert(Model::load(model)?);
         found.declared = original.inputs();
         found.replaced = NumberFormat::replace(original);
@@ -177,6 +182,7 @@ impl Explainer {
                 layer_shape: lowered.layer.shape,
                 operators: lowered.operators,
                 labels: labels.into(),
+                provider: ProviderInfo::default(),
                 warnings,
                 self_check: None,
             },
@@ -190,6 +196,7 @@ impl Explainer {
             let request = Request { method: explainer.info.method, versus: false, ..request };
             explainer.info.self_check = Some(check::run(&mut explainer, facts, &request)?);
         }
+        explainer.place()?;
         Ok(explainer)
     }
 

@@ -17,6 +17,7 @@ mod padded;
 #[allow(clippy::unwrap_used)] // generated
 mod proto;
 mod repin;
+mod steps;
 mod tensor;
 pub mod tensorrt;
 mod upgrade;

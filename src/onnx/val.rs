@@ -8,10 +8,8 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use super::emit::Emit;
 use super::lead::Lead;
 use super::node::Attr;
+use super::steps;
 use super::tensor::{Data, Tensor};
-
-/// 2^90: numbers further apart than 1e-27 are told apart, and those up to 1e11 can be compared with.
-const STEEP: f32 = (1u128 << 90) as f32;
 
 /// What is known of a tensor that is written.
 #[derive(Debug, Clone)]
@@ -118,12 +116,11 @@ impl<'g> Val<'g> {
         self.above(low) * self.below(high)
     }
 
-    /// 1.0 where `self` lies beyond `x` on the side of `sign`, else 0.0: a HardSigmoid too steep to have values between, as its
-    /// slope is a power of two. One operator, which ONNX Runtime keeps in the blocked layout of the convolutions around it;
+    /// 1.0 where `self` lies beyond `x` on the side of `sign`, else 0.0: a HardSigmoid too steep to have values between. One
+    /// operator, which ONNX Runtime keeps in the blocked layout of the convolutions around it;
     /// Greater and Cast would have both operands brought into plain order, and Where is slower still.
     fn step(self, sign: f32, x: f32) -> Val<'g> {
-        let attrs = [("alpha", Attr::Float(sign * STEEP)), ("beta", Attr::Float(-sign * x * STEEP))];
-        self.emit.node("HardSigmoid", &[self], &attrs, &self.shape())
+        self.emit.node("HardSigmoid", &[self], &steps::attrs(sign, x), &self.shape())
     }
 
     /// Where `self < other`, as bool.
