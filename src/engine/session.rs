@@ -12,6 +12,10 @@ use super::runtime::Loaded;
 use super::{Config, Weight, guarded};
 use crate::error::{Error, Result};
 
+/// What TensorRT's provider says where it takes the model in parts: it then wants the shapes of what goes between them, too. Without
+/// any it measures them at the first run, and builds then.
+const PROFILES: &str = "associated profiles";
+
 /// A session, and what became of it.
 pub struct Made {
     pub session: Session,
@@ -26,7 +30,10 @@ pub fn make(runtime: &Loaded, model: &[u8], weights: &[(String, Weight)], config
     let place = &config.place;
     let make = |cache: Option<&Path>| {
         let place = Place { cache: cache.map(Path::to_path_buf), ..place.clone() };
-        commit(runtime, model, weights, config, &place)
+        commit(runtime, model, weights, config, &place).or_else(|why| match why.contains(PROFILES) {
+            true => commit(runtime, model, weights, config, &Place { shapes: Vec::new(), ..place }),
+            false => Err(why),
+        })
     };
     if place.provider == Provider::Cpu {
         return make(None).map_err(|why| Error::Session { why });

@@ -88,10 +88,9 @@ impl Seen {
         let largest = |values: &ArrayD<f32>| values.iter().fold(0.0f64, |m, &x| m.max(f64::from(x).abs()));
         let apart = self.outputs.iter().zip(&other.outputs).map(|(a, b)| {
             let off = a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - f64::from(b)).abs());
-            // unlike `max`, keeps what is no number
-            off.fold(0.0f64, |m, x| if x <= m { m } else { x }) / largest(a).max(f64::MIN_POSITIVE)
+            off.fold(0.0f64, worse) / largest(a).max(f64::MIN_POSITIVE)
         });
-        let outputs = apart.fold(0.0f64, |m, x| if x <= m { m } else { x });
+        let outputs = apart.fold(0.0f64, worse);
         let dot = |a: &ArrayD<f32>, b: &ArrayD<f32>| -> f64 {
             a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
         };
@@ -103,6 +102,11 @@ impl Seen {
         };
         Agreement { outputs, cosine }
     }
+}
+
+/// The larger one; unlike `f64::max`, what is no number stays.
+fn worse(a: f64, b: f64) -> f64 {
+    if a.is_nan() || b <= a { a } else { b }
 }
 
 #[cfg(test)]

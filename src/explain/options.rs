@@ -100,6 +100,28 @@ impl Options {
         }
     }
 
+    /// The same on the CPU.
+    pub fn on_cpu(&self) -> Options {
+        let Options { engine_cache_dir, self_check, .. } = self.clone();
+        let cpu = Options { execution_provider: Provider::Cpu, engine_cache_dir, self_check, ..Options::default() };
+        self.placed_as(&cpu)
+    }
+
+    /// The same where others say, and checked if they say so.
+    pub(super) fn placed_as(&self, other: &Options) -> Options {
+        let other = other.clone();
+        Options {
+            execution_provider: other.execution_provider,
+            device: other.device,
+            provider_options: other.provider_options,
+            precision: other.precision,
+            provider_library: other.provider_library,
+            engine_cache_dir: other.engine_cache_dir,
+            self_check: other.self_check,
+            ..self.clone()
+        }
+    }
+
     /// Where a provider is to run.
     pub(super) fn place(&self, provider: Provider) -> Place {
         let cache = match &self.engine_cache_dir {
@@ -132,8 +154,9 @@ impl Options {
             let told: Vec<_> = self.provider_options.iter().map(|(key, value)| format!("{key}={value}")).collect();
             return refuse("provider-options", told.join(","), "say in execution-provider whose they are".into());
         }
-        let named = asked.candidates(self.provider_library.is_some()).into_iter().filter(|_| asked != Provider::Auto);
-        named.map(|provider| provider.check(&self.place(provider), self.threads)).collect()
+        let mut named =
+            asked.candidates(self.provider_library.is_some()).into_iter().filter(|_| asked != Provider::Auto);
+        named.try_for_each(|provider| provider.check(&self.place(provider), self.threads))
     }
 
     /// `class_names` of them are known.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::agreement::{Agreement, Sight};
-use super::{Explainer, ModelInfo};
+use super::{Explainer, ModelInfo, Options};
 use crate::engine::{Engine, Place, Precision, Provider, Range};
 use crate::error::{Error, Result};
 use crate::onnx::DType;
@@ -59,14 +59,16 @@ impl Explainer {
     /// # Errors
     /// As [`Engine::new`].
     pub fn on_cpu(&self) -> Result<Explainer> {
-        self.on(Provider::Cpu)
+        self.on(&self.options.on_cpu())
     }
 
-    /// The same explained model on another provider, with all other options as they are; nothing is lowered anew.
+    /// The same explained model where `options` say that it is to run, of which nothing else is read; nothing is lowered anew. While it is
+    /// built, this one explains on: open it with [`Options::on_cpu`] not to wait for another provider at first.
     ///
     /// # Errors
     /// As [`Engine::new`]; [`Error::Provider`].
-    pub fn on(&self, provider: Provider) -> Result<Explainer> {
+    pub fn on(&self, options: &Options) -> Result<Explainer> {
+        options.check_place()?;
         let mut explainer = Explainer {
             engine: self.sessions.open(&self.explained)?,
             sessions: self.sessions.clone(),
@@ -79,7 +81,7 @@ impl Explainer {
             preparer: self.preparer(),
             buffer: Vec::new(),
             info: self.info.clone(),
-            options: super::Options { execution_provider: provider, ..self.options.clone() },
+            options: self.options.placed_as(options),
         };
         explainer.place()?;
         Ok(explainer)

@@ -19,7 +19,7 @@ fn own_properties() -> Vec<gst::glib::ParamSpec> {
 #[test]
 fn every_property_says_what_it_is_and_when_it_may_change() {
     let names: Vec<String> = own_properties().iter().map(|p| p.name().to_string()).collect();
-    assert_eq!(names.len(), 22, "{names:?}");
+    assert_eq!(names.len(), 29, "{names:?}");
     for property in own_properties() {
         let (name, flags) = (property.name(), property.flags());
         assert!(!property.nick().is_empty() && property.nick() != name, "{name} has no nick");
@@ -117,6 +117,28 @@ fn the_resolved_layer_is_told_and_notified() {
 }
 
 #[test]
+fn b42_the_active_provider_is_told_and_one_that_cannot_be_is_an_error() {
+    let model = models::save(&models::sides());
+    let (element, _others) = (rig::element(&model.path, &[]), rig::among_others());
+    assert_eq!(element.property::<Option<String>>("active-provider"), None);
+    element.set_state(gst::State::Paused).unwrap();
+    assert_eq!(element.property::<Option<String>>("active-provider").as_deref(), Some("cpu"));
+    element.set_state(gst::State::Null).unwrap();
+    let refused = [
+        [("execution-provider", "tensorrt"), ("device", "0")],
+        [("execution-provider", "plugin"), ("provider-library", "nowhere.so")],
+    ];
+    for settings in refused {
+        let (error, text) = crate::faults::refusal(&rig::element(&model.path, &settings));
+        assert!(error.matches(gst::LibraryError::Init), "{error:?}");
+        assert!(text.contains(&format!("execution-provider={} cannot be used", settings[0].1)), "{text}");
+    }
+    let wrong = rig::element(&model.path, &[("execution-provider", "cuda"), ("provider-options", "x")]);
+    let (error, text) = crate::faults::refusal(&wrong);
+    assert!(error.matches(gst::ResourceError::Settings) && text.contains("key=value"), "{text}");
+}
+
+#[test]
 fn words_are_written_only_if_asked_for() {
     let of = info(VideoFormat::Rgb, 320, 240);
     let mut rig = Rig::new(of.clone(), &[("alpha", "0")]);
@@ -141,7 +163,9 @@ fn every_row_of_the_librarys_tables_is_a_value_of_its_property() {
         class.values().iter().map(|value| value.nick().to_string()).collect()
     };
     let auto = || std::iter::once("auto");
-    let rows: [(&str, Vec<&str>); 5] = [
+    let rows: [(&str, Vec<&str>); 7] = [
+        ("execution-provider", gstgradcam::Provider::all().map(|p| p.name()).collect()),
+        ("precision", gstgradcam::Precision::ALL.iter().map(|p| p.name()).collect()),
         ("method", gstgradcam::Method::all().map(|m| m.name()).collect()),
         ("preprocess", Preprocess::ALL.iter().map(|p| p.name()).collect()),
         ("color-format", auto().chain(ColorFormat::ALL.iter().map(|c| c.name())).collect()),

@@ -40,7 +40,10 @@ fn b42_on_the_cpu_again_the_maps_are_the_cpus_to_the_bit() {
     let mut own = open(&network(false), &Options { execution_provider: Provider::Cpu, ..options() }).unwrap();
     assert_eq!(maps(&mut there), maps(&mut own));
     // and back
-    assert_eq!(there.on(Provider::Plugin).unwrap().info().provider.name, "plugin");
+    let again = there.on(&asked).unwrap();
+    assert_eq!((again.info().provider.name, again.info().self_check.is_some()), ("plugin", true));
+    // as one opens it that does not want to wait
+    assert_eq!(open(&network(false), &asked.on_cpu()).unwrap().info().provider.name, "cpu");
 }
 
 #[test]
