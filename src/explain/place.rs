@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::agreement::{Agreement, Sight};
 use super::{Explainer, ModelInfo, Options};
-use crate::engine::{Engine, Place, Precision, Provider, Range};
+use crate::engine::{Engine, Place, Precision, Provider, Range, cache_folder};
 use crate::error::{Error, Result};
 use crate::onnx::DType;
 
@@ -147,6 +147,10 @@ impl Explainer {
                 tried: info.tried,
                 warnings: [info.warnings, placed.remarks.clone()].concat(),
             };
+            if provider.builds() && self.options.engine_cache_dir.is_none() && cache_folder().is_none() {
+                let why = "neither XDG_CACHE_HOME nor HOME is set; set engine-cache-dir to a folder, or to none";
+                info.warnings.push(format!("no engine is kept for the next start: {why}"));
+            }
             if info.nodes == Some(0) {
                 info.warnings.push(format!("{name} takes no node of this model: all of it runs on the CPU"));
             }

@@ -117,28 +117,6 @@ fn the_resolved_layer_is_told_and_notified() {
 }
 
 #[test]
-fn b42_the_active_provider_is_told_and_one_that_cannot_be_is_an_error() {
-    let model = models::save(&models::sides());
-    let (element, _others) = (rig::element(&model.path, &[]), rig::among_others());
-    assert_eq!(element.property::<Option<String>>("active-provider"), None);
-    element.set_state(gst::State::Paused).unwrap();
-    assert_eq!(element.property::<Option<String>>("active-provider").as_deref(), Some("cpu"));
-    element.set_state(gst::State::Null).unwrap();
-    let refused = [
-        [("execution-provider", "tensorrt"), ("device", "0")],
-        [("execution-provider", "plugin"), ("provider-library", "nowhere.so")],
-    ];
-    for settings in refused {
-        let (error, text) = crate::faults::refusal(&rig::element(&model.path, &settings));
-        assert!(error.matches(gst::LibraryError::Init), "{error:?}");
-        assert!(text.contains(&format!("execution-provider={} cannot be used", settings[0].1)), "{text}");
-    }
-    let wrong = rig::element(&model.path, &[("execution-provider", "cuda"), ("provider-options", "x")]);
-    let (error, text) = crate::faults::refusal(&wrong);
-    assert!(error.matches(gst::ResourceError::Settings) && text.contains("key=value"), "{text}");
-}
-
-#[test]
 fn words_are_written_only_if_asked_for() {
     let of = info(VideoFormat::Rgb, 320, 240);
     let mut rig = Rig::new(of.clone(), &[("alpha", "0")]);

@@ -73,7 +73,7 @@ const TABLE: &[Row] = &[
     Row { provider: Provider::OpenVino, name: "openvino", runtime: ep::OpenVINO::NAME, built_in: has::<ep::OpenVINO>,
           options: options::openvino, join: join_openvino, builds: true,
           needs: "it takes the library of onnxruntime-openvino in runtime-library, or that of onnxruntime-ep-openvino in provider-library \
-                  (`make openvino` fetches it); execution-provider=auto takes what there is" },
+                  (`make openvino` fetches it), and a device that is there; execution-provider=auto takes what there is" },
     Row { provider: Provider::Cpu, name: "cpu", runtime: ep::CPU::NAME, built_in: || true,
           options: options::cpu, join: |builder, runtime, _| plugin::join_cpu(builder, runtime), builds: false,
           needs: "leave device, precision and provider-options alone with it" },

@@ -123,12 +123,17 @@ pub(super) fn cuda(place: &Place, _: usize) -> Told {
 
 pub(super) fn openvino(place: &Place, threads: usize) -> Told {
     let device = place.device.clone().unwrap_or_else(|| "CPU".into());
-    let precision = match place.precision {
-        Precision::Fp32 => "FP32",
-        Precision::Fp16 => "FP16",
+    let mut told = vec![("device_type", device.clone())];
+    match place.precision {
         Precision::Bf16 => return Err("the OpenVINO of the runtime knows fp32 and fp16, not precision=bf16".into()),
-    };
-    let mut told = vec![("device_type", device), ("precision", precision.into())];
+        Precision::Fp16 if device == "CPU" => {
+            return Err("the OpenVINO of the runtime has precision=fp16 on GPU and NPU only, which device names".into());
+        }
+        Precision::Fp16 => told.push(("precision", "FP16".into())),
+        // an NPU has its own numbers
+        Precision::Fp32 if device.starts_with("NPU") => {}
+        Precision::Fp32 => told.push(("precision", "FP32".into())),
+    }
     if threads > 0 {
         told.push(("num_of_threads", threads.to_string()));
     }
@@ -275,7 +280,9 @@ mod tests {
         assert_eq!(text(Ok(openvino_plugin(&place, "CPU", 2))), json);
         assert_eq!(text(cpu(&place, 2)), "");
         place.precision = Precision::Fp16;
-        assert_eq!(text(openvino(&place, 0)), "device_type=CPU precision=FP16 cache_dir=c");
+        assert!(openvino(&place, 0).unwrap_err().contains("GPU and NPU"));
+        let gpu = Place { device: Some("GPU.1".into()), ..place.clone() };
+        assert_eq!(text(openvino(&gpu, 0)), "device_type=GPU.1 precision=FP16 cache_dir=c");
         assert!(cuda(&place, 0).unwrap_err().contains("precision=fp16") && cpu(&place, 0).is_err());
         place = Place { device: Some("0".into()), ..Place::default() };
         assert!(cpu(&place, 0).unwrap_err().contains("device"));
