@@ -1,9 +1,9 @@
 //! OpenVINO as a library of its own: taken, told, counted, left again.
 
 use gstgradcam::onnx::{DType, Tensor};
-use gstgradcam::{Error, Options, Precision, Provider};
+use gstgradcam::{Error, Explainer, Method, Options, Precision, Provider};
 
-use super::{maps, network, open, options, plugin};
+use super::{maps, network, open, options, plugin, support};
 
 fn close(a: &ndarray::Array2<f32>, b: &ndarray::Array2<f32>) -> f32 {
     let largest = a.iter().fold(0.0f32, |m, x| m.max(x.abs()));
@@ -26,6 +26,24 @@ fn a_library_that_is_named_is_taken_and_its_maps_are_the_cpus() {
         assert_eq!(info.provider.nodes, Some(info.provider.of));
         assert!(info.provider.agreement.is_some_and(|a| a.cosine > 0.99999 && a.outputs < 1e-5));
         assert!(close(&maps(&mut own), &maps(&mut explainer)) < 1e-4);
+    }
+}
+
+#[test]
+fn the_maps_of_every_method_are_the_cpus() {
+    let Some(asked) = plugin(Provider::Plugin) else { return };
+    for file in ["methods_relu.onnx", "methods_mixed.onnx"] {
+        let path = support::root().join("tests/data").join(file);
+        let mut cpu = Explainer::open(&path, &asked.on_cpu()).unwrap();
+        // these networks' heads have two linear layers, for which there is no CAM
+        for method in Method::all().filter(|method| !matches!(method, Method::Auto | Method::Cam)) {
+            // each is opened once, on the CPU, and moved
+            cpu = cpu.with(method, None).unwrap();
+            let there = cpu.on(&asked).unwrap();
+            let agreement = there.info().provider.agreement.expect("it was looked at");
+            println!("{file}, {}: {agreement}", method.name());
+            assert!(agreement.cosine > 0.99999 && agreement.outputs < 1e-5, "{file}, {}: {agreement}", method.name());
+        }
     }
 }
 
