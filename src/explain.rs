@@ -1,6 +1,7 @@
 //! `Explainer`, the public heart: opens a model, probes it, lowers it, runs it.
 
 mod agreement;
+mod batch;
 mod blank;
 mod check;
 mod copies;
@@ -13,12 +14,12 @@ mod options;
 mod place;
 mod probe;
 mod room;
+mod run;
 mod scorer;
 mod sessions;
 mod verdict;
 
 use std::path::Path;
-use std::time::Instant;
 
 pub use agreement::Agreement;
 pub use check::{MapCheck, SelfCheck};
@@ -27,7 +28,7 @@ pub use explanation::{ClassMap, Explanation};
 pub use format::NumberFormat;
 pub use info::ModelInfo;
 pub use inspection::{FileInfo, Inspection, ScoreInfo};
-use ndarray::{Array1, ArrayD, ArrayViewD, Axis, Ix4};
+use ndarray::{Array1, ArrayD, ArrayViewD};
 pub use options::Options;
 pub use place::ProviderInfo;
 pub use scorer::Scorer;
@@ -37,7 +38,6 @@ pub use verdict::Verdict;
 use crate::cam::{self, Method, Names, Request, ScoreKind, Target};
 use crate::engine::{Engine, Input, Interrupter, Output};
 use crate::error::{Error, Result};
-use crate::frame::{Frame, Region};
 use crate::labels;
 use crate::onnx::{DType, Facts, Model, ValueInfo};
 use crate::prep::{Preparer, ResizeMode, Spec, full_frame};
@@ -47,7 +47,10 @@ use crate::prep::{Preparer, ResizeMode, Spec, full_frame};
 pub struct Explainer {
     engine: Engine,
     sessions: Sessions,
+    /// As it was read, for as many pictures as are explained in one run.
     original: Model,
+    /// The same for one, where they are more.
+    single: Option<Model>,
     original_names: Vec<String>,
     explained: Model,
     names: Names,
@@ -111,10 +114,10 @@ impl Explainer {
     pub fn with(&self, method: Method, target_layer: Option<&str>) -> Result<Explainer> {
         let options = Options { method, target_layer: target_layer.map(String::from), ..self.options.clone() };
         let spec = self.info.spec.clone();
-        let input = probe::picture(&self.original, Some((spec.width, spec.height)))?;
+        let single = self.single();
+        let input = probe::picture(single, Some((spec.width, spec.height)))?;
         let names = (self.info.labels.to_vec(), Vec::new());
-        let mut found =
-            Found { model: Some(self.original.clone()), replaced: self.info.format.replaced, ..Found::default() };
+        let mut found = Found { model: Some(single.clone()), replaced: self.info.format.replaced, ..Found::default() };
         Self::write(&mut found, input, spec, self.sessions.clone(), &options, names)
     }
 
@@ -128,8 +131,12 @@ impl Explainer {
         options: &Options,
         (names, mut warnings): (Vec<String>, Vec<String>),
     ) -> Result<Explainer> {
+        let one = found.model.as_ref().expect("it was found");
+        let shape = input.shape.clone();
+        let (several, input, facts) = batch::several(one, input, options.batch_size, &sessions)?;
+        let single = several.and_then(|several| found.model.replace(several));
         let original = found.model.as_ref().expect("it was found");
-        let facts = &*found.facts.insert(probe::measure(original, &input, &sessions)?);
+        let facts = &*found.facts.insert(facts);
         found.class_names = names.len();
         let request = options.request(names.len());
         let lowered = cam::lower(original, facts, &input.name, &request)?;
@@ -157,6 +164,7 @@ impl Explainer {
             engine,
             sessions,
             original_names: original.outputs().into_iter().map(|o| o.name).collect(),
+            single,
             original: original.clone(),
             explained,
             names: lowered.names,
@@ -186,7 +194,7 @@ impl Explainer {
                 warnings,
                 self_check: None,
             },
-            shape: input.shape,
+            shape,
             options: options.clone(),
         };
         if let Some(text) = &options.versus {
@@ -238,100 +246,31 @@ impl Explainer {
         &self.versus
     }
 
-    /// The value of the input `gradcam_versus` for so many targets.
-    fn held_against(&self, targets: usize) -> Result<Option<Array1<i64>>> {
-        let codes: Vec<i64> = self.versus.iter().map(|target| target.code()).collect();
-        match codes[..] {
-            [] => Ok(None),
-            [one] => Ok(Some(Array1::from_elem(targets, one))),
-            _ if codes.len() == targets => Ok(Some(codes.into())),
-            _ => Err(Error::Setting {
-                name: "versus",
-                value: codes.iter().map(i64::to_string).collect::<Vec<_>>().join(","),
-                why: format!("there are {} of them for {targets} targets; give one, or one for each", codes.len()),
-            }),
-        }
-    }
-
-    /// Explains a frame.
-    ///
-    /// # Errors
-    /// [`Error::Frame`]; [`Error::Inference`] also when scores or maps are not finite; [`Error::Interrupted`];
-    /// [`Error::Target`] for a class that the model does not have.
-    pub fn explain(&mut self, frame: &Frame, targets: &[Target]) -> Result<Explanation> {
-        let mut buffer = std::mem::take(&mut self.buffer);
-        buffer.resize(self.shape.iter().product(), 0.0);
-        let result = self.preparer.prepare(frame, &mut buffer).and_then(|region| {
-            let input = ArrayViewD::from_shape(self.shape.clone(), &buffer).map_err(shape_error)?;
-            self.explain_tensor(input, targets, region)
-        });
-        self.buffer = buffer;
-        result
-    }
-
     /// Preprocessing by itself, to run it on another thread than the model.
     pub fn preparer(&self) -> Preparer {
         Preparer::new(self.info.spec.clone())
     }
 
-    /// Runs the model on a prepared input (the model's own layout, as [`Explainer::preparer`] makes it), brought to the type of the
-    /// model's input where that is not float32.
-    ///
-    /// # Errors
-    /// As [`Explainer::explain`].
-    pub fn explain_tensor(
-        &mut self,
-        input: ArrayViewD<f32>,
-        targets: &[Target],
-        region: Region,
-    ) -> Result<Explanation> {
-        if input.shape() != self.shape {
-            let why = format!("the model's input is {:?}, the tensor given is {:?}", self.shape, input.shape());
-            return Err(Error::Inference { why });
-        }
-        let classes = self.info.classes;
-        if let Some(target) = targets.iter().find(|target| !target.exists(classes)) {
-            let why = format!("out of range: the model has {classes} classes; give {}", Target::range(classes));
-            return Err(Error::Target { asked: target.code().to_string(), why });
-        }
-        let codes: Array1<i64> = targets.iter().map(|t| t.code()).collect();
-        let versus = self.held_against(targets.len())?;
-        let mut inputs = vec![
-            (self.info.input.as_str(), Input::F32(input)),
-            (self.names.target.as_str(), Input::I64(codes.view().into_dyn())),
-        ];
-        inputs.extend(versus.iter().map(|v| (self.names.versus.as_str(), Input::I64(v.view().into_dyn()))));
-        let wanted = [self.names.class.as_str(), &self.names.score, &self.names.map, &self.names.peak];
-        let start = Instant::now();
-        let outputs = self.engine.run(&inputs, &wanted)?;
-        let took = start.elapsed();
-        let [Output::I64(classes), Output::F32(scores), Output::F32(map), Output::F32(peaks)] = &outputs[..] else {
-            return Err(Error::Inference { why: "the explained model gave other types than its contract says".into() });
-        };
-        if let Some(what) =
-            [("score", scores), ("map", map)].iter().find_map(|(n, a)| a.iter().any(|x| !x.is_finite()).then_some(n))
-        {
-            return Err(Error::Inference {
-                why: format!(
-                    "its {what} is not a finite number (NaN or infinity); check the model's weights and preprocess, mean and std"
-                ),
-            });
-        }
-        let map = map.view().into_dimensionality::<Ix4>().map_err(shape_error)?;
-        let maps = (classes.iter().zip(scores).zip(map.index_axis(Axis(0), 0).outer_iter()).zip(peaks))
-            .map(|(((&class, &score), map), &peak)| {
-                let label = labels::name(&self.info.labels, class as usize);
-                let blank = map.iter().all(|&value| value <= 0.0);
-                let reason = blank.then(|| blank::reason(&self.info, &label, score, peak));
-                ClassMap { class: class as usize, label, score, map: map.to_owned(), reason }
-            })
-            .collect();
-        Ok(Explanation { maps, region, took })
-    }
-
-    /// The input's shape, e.g. [1, 3, 224, 224].
+    /// The shape of a prepared input of one picture, e.g. [1, 3, 224, 224].
     pub fn input_shape(&self) -> &[usize] {
         &self.shape
+    }
+
+    /// Pictures that are explained in one run, N: [`Options::batch_size`].
+    pub fn batch_size(&self) -> usize {
+        self.options.batch_size
+    }
+
+    /// The model pinned to one picture.
+    fn single(&self) -> &Model {
+        self.single.as_ref().unwrap_or(&self.original)
+    }
+
+    /// The shape of the model's input, [N, 3, 224, 224].
+    fn batch_shape(&self) -> Vec<usize> {
+        let mut shape = self.shape.clone();
+        shape[0] = self.batch_size();
+        shape
     }
 
     /// For stopping a run from another thread.
@@ -347,7 +286,7 @@ impl Explainer {
         self.explained.to_bytes()
     }
 
-    /// The model as it was read, its input of the size that is explained, as bytes of an ONNX file.
+    /// The model as it was read, its input of the size and for as many pictures as are explained, as bytes of an ONNX file.
     ///
     /// # Errors
     /// [`Error::ModelUnusable`] where it cannot be written.
@@ -355,13 +294,17 @@ impl Explainer {
         self.original.to_bytes()
     }
 
-    /// The original model's outputs on an input: what the explained model's must equal.
+    /// The original model's outputs on an input of N pictures: what the explained model's must equal.
     ///
     /// # Errors
     /// As [`Engine::new`] and [`Engine::run`].
     pub fn original_outputs(&self, input: ArrayViewD<f32>) -> Result<Vec<(String, ArrayD<f32>)>> {
-        let mut engine = self.sessions.open(&self.original)?;
-        floats(&mut engine, &[(&self.info.input, Input::F32(input))], &self.original_names)
+        self.plain_outputs(&mut self.sessions.open(&self.original)?, input)
+    }
+
+    /// The original model's outputs, by a session on it.
+    fn plain_outputs(&self, engine: &mut Engine, input: ArrayViewD<f32>) -> Result<Vec<(String, ArrayD<f32>)>> {
+        floats(engine, &[(&self.info.input, Input::F32(input))], &self.original_names)
     }
 
     /// The same outputs as the explained model gives them.

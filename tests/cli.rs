@@ -247,6 +247,27 @@ fn a_tensor_goes_in_as_it_is() {
     assert!(desk.refuses(&["explain", "colours.onnx", "in.npy", "--overlay", "o.png"]).contains("picture"));
 }
 
+/// A class for each picture, in any program that runs ONNX.
+#[test]
+fn the_exported_file_takes_a_batch() {
+    let desk = Desk::new();
+    desk.says(&["export", "colours.onnx", "explained.onnx", "--batch-size", "3"]);
+    let bytes = std::fs::read(desk.path("explained.onnx")).expect("it was written");
+    let config = Config { library: support::runtime(), ..Config::default() };
+    let mut engine = Engine::new(&bytes, &config).expect("it is an ordinary model");
+    let input = ArrayD::from_elem(vec![3, 3, SIDE, SIDE], 0.5f32);
+    for (asked, wanted) in [(vec![2, 0, 1], [2, 0, 1]), (vec![1], [1; 3])] {
+        let target = arr1(&asked).into_dyn();
+        let inputs = [("picture", Input::F32(input.view())), ("gradcam_target", Input::I64(target.view()))];
+        let outputs = engine.run(&inputs, &["gradcam_class", "gradcam_map"]).expect("it runs");
+        let [Out::I64(class), Out::F32(map)] = &outputs[..] else { panic!("other types") };
+        assert_eq!((class.shape(), &map.shape()[..2]), (&[3, 1][..], &[3, 1][..]));
+        assert!(class.iter().eq(&wanted), "{class}");
+    }
+    let refused = desk.refuses(&["export", "colours.onnx", "no.onnx", "--batch-size", "0"]);
+    assert!(refused.contains("batch-size=0"), "{refused}");
+}
+
 #[test]
 fn the_exported_file_runs_by_itself() {
     let desk = Desk::new();
@@ -330,12 +351,20 @@ fn wrong_usage_ends_with_2_and_help_with_0() {
 fn bench_prints_its_table() {
     let desk = Desk::new();
     let table = desk.says(&["bench", "colours.onnx", "--runs", "2", "--threads", "1"]);
-    for row in ["alone in the process", "alive, idle", "alive, busy", "load", "prepare the input", "paint the map"] {
+    for row in [
+        "alone in the process",
+        "alive, idle",
+        "alive, busy",
+        "load",
+        "pictures a second",
+        "prepare the input",
+        "paint the map",
+    ] {
         assert!(table.contains(row), "{row} is not in\n{table}");
     }
     desk.says(&["bench", "colours.onnx", "--runs", "1", "--threads", "1", "--versus", "-2"]);
     let rows = json(&desk.says(&["bench", "colours.onnx", "--runs", "2", "--threads", "1", "--json"]));
     let count = |table: &str| rows[table].as_array().map(Vec::len);
-    assert_eq!((count("inference"), count("frame")), (Some(3), Some(4)));
+    assert_eq!((count("inference"), count("batches"), count("frame")), (Some(3), Some(3), Some(4)));
     assert!(rows["load"]["plain-ms"].is_number() && rows["load"]["explained-ms"].is_number());
 }

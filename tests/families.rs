@@ -124,6 +124,43 @@ fn every_family_takes_another_size() {
     }
 }
 
+/// Exported for one picture, opened for several, one export of each family: each picture's maps are those of it alone.
+#[test]
+fn every_family_takes_a_batch() {
+    const PICTURES: usize = 3;
+    let all = Region { x: 0.0, y: 0.0, width: 1.0, height: 1.0 };
+    for (i, family) in FAMILIES.iter().enumerate() {
+        let exporter = if i % 2 == 1 || family.early[1].is_empty() { "legacy" } else { "dynamo" };
+        let case = Case::new(&format!("{}.{exporter}", family.name));
+        let mut alone = case.open(Method::GradCam, None).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+        let options = Options { batch_size: PICTURES, runtime_library: runtime(), ..Options::default() };
+        let mut several = Explainer::open(&case.path, &options).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+        let side = case.picture.shape()[3];
+        let values = noise("batch").take(PICTURES * 3 * side * side).map(|u| u * 4.0 - 2.0).collect();
+        let pictures = ArrayD::from_shape_vec(vec![PICTURES, 3, side, side], values).expect("so many values");
+        let mut worst = 0.0f32;
+        for rank in 0..CLASSES {
+            let targets: Vec<Target> = (0..PICTURES).map(|n| Target::Rank((rank + n) % CLASSES)).collect();
+            let seen = several.explain_batch(pictures.view(), &targets, &[all; PICTURES]).expect("it runs");
+            for (n, seen) in seen.iter().enumerate() {
+                let one = pictures.slice_axis(Axis(0), Slice::from(n..=n));
+                let wanted = &alone.explain_tensor(one, &targets[n..=n], all).expect("it runs").maps[0];
+                let got = &seen.maps[0];
+                assert_eq!(got.class, wanted.class, "{}, picture {n}", case.name);
+                assert!((got.score - wanted.score).abs() < 1e-5, "{}, picture {n}", case.name);
+                let largest = wanted.map.iter().fold(0.0f32, |m, &x| m.max(x));
+                if largest > 0.0 {
+                    let off = got.map.iter().zip(&wanted.map).fold(0.0f32, |m, (a, b)| m.max((a - b).abs()));
+                    worst = worst.max(off / largest);
+                }
+            }
+        }
+        let check = several.info().self_check.as_ref().expect("it was made");
+        println!("{:28} maps off by {worst:.0e}; {check}", case.name);
+        assert!(worst <= 1e-3, "{}: {worst}", case.name);
+    }
+}
+
 #[test]
 fn modules_are_layers_in_both_exports() {
     let family = FAMILIES.iter().find(|f| f.name == "regnet_x_400mf").expect("it has a row");

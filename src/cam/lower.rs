@@ -31,11 +31,11 @@ pub struct Request<'a> {
 /// Names of the contract's tensors; suffixed where the model used the plain name already.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Names {
-    /// int64 [K] input.
+    /// int64 input: [K] of one picture; of several pictures a class for each, [N], or one for all, [1].
     pub target: String,
-    /// int64 [K] input; only with [`Request::versus`].
+    /// int64 input, as `target`; only with [`Request::versus`].
     pub versus: String,
-    /// int64 [N, K] output.
+    /// int64 [N, K] output. Of several pictures K is 1.
     pub class: String,
     /// float32 [N, K] output.
     pub score: String,
@@ -219,11 +219,11 @@ fn write_on(Scored { model, graph, facts, input, head }: Scored, request: &Reque
     if request.versus {
         explained.add_input(&names.versus, DType::I64, &[None]);
     }
-    let n = Some(pictures);
-    explained.add_output(&names.class, Some(DType::I64), Some(&[n, None]));
-    explained.add_output(&names.score, Some(DType::F32), Some(&[n, None]));
-    explained.add_output(&names.map, Some(DType::F32), Some(&[n, None, Some(size[2]), Some(size[3])]));
-    explained.add_output(&names.peak, Some(DType::F32), Some(&[n, None]));
+    let (n, k) = (Some(pictures), (pictures > 1).then_some(1));
+    explained.add_output(&names.class, Some(DType::I64), Some(&[n, k]));
+    explained.add_output(&names.score, Some(DType::F32), Some(&[n, k]));
+    explained.add_output(&names.map, Some(DType::F32), Some(&[n, k, Some(size[2]), Some(size[3])]));
+    explained.add_output(&names.peak, Some(DType::F32), Some(&[n, k]));
     if request.with_gradient {
         explained.add_output(&names.gradient, None, None);
     }
@@ -250,33 +250,43 @@ fn write_on(Scored { model, graph, facts, input, head }: Scored, request: &Reque
     Ok(Lowered { model: explained, names, head, method, layer, layers, usable, operators, warnings })
 }
 
-/// [N, K]: the target itself, or the class of that rank where it is negative.
+/// [N, K]: the target itself, or the class of that rank where it is negative. `target` holds K classes of one picture; of several
+/// pictures one for each, or one for all.
 fn choose<'g>(emit: &'g Emit<'g>, ranks: Val<'g>, target: &str) -> Val<'g> {
-    let shape = ranks.shape();
-    let few = shape[1].min(Target::MAX_RANKS);
-    let target = emit.named(target, &[1]);
-    let zero = emit.ints(&[0]);
-    let ranked = emit.node("Less", &[target, zero], &[], &[1]);
-    let rank = emit.node("Where", &[ranked, emit.ints(&[-1]) - target, zero], &[], &[1]);
+    let pictures = ranks.shape()[0];
+    let few = ranks.shape()[1].min(Target::MAX_RANKS);
+    let mut target = emit.named(target, &[1]);
+    if pictures > 1 {
+        target = emit.node("Reshape", &[target, emit.ints(&[-1, 1])], &[], &[1, 1]).expand(&[pictures, 1]);
+    }
+    let (zero, shape) = (emit.ints(&[0]), target.shape());
+    let ranked = emit.node("Less", &[target, zero], &[], &shape);
+    let rank = emit.node("Where", &[ranked, emit.ints(&[-1]) - target, zero], &[], &shape);
     let axis = ("axis", Attr::Int(1));
-    let top = [shape[0], few];
+    let top = [pictures, few];
     let outputs: [&[usize]; 2] = [&top; 2];
     let best = if emit.model().opset() >= 10 {
         emit.node_out("TopK", &[ranks, emit.ints(&[few as i64])], std::slice::from_ref(&axis), &outputs)[1]
     } else {
-        emit.node_out("TopK", &[ranks], &[axis.clone(), ("k", Attr::Int(few as i64))], &outputs)[1]
+        emit.node_out("TopK", &[ranks], &[axis, ("k", Attr::Int(few as i64))], &outputs)[1]
     };
-    let best = emit.node("Gather", &[best, rank], &[axis], &[shape[0], 1]);
-    emit.node("Where", &[ranked, best, target], &[], &[shape[0], 1])
+    let best = at(emit, best, rank);
+    emit.node("Where", &[ranked, best, target], &[], &[pictures, 1])
 }
 
-/// [N, K] of a table [N, C]: the value of each class that is explained.
-fn at<'g>(emit: &'g Emit<'g>, table: Val<'g>, class: Val<'g>) -> Val<'g> {
+/// [N, K] of a table [N, C]: the values at the places of each picture, [N, K], or [K] of one picture.
+fn at<'g>(emit: &'g Emit<'g>, table: Val<'g>, places: Val<'g>) -> Val<'g> {
     let axis = [("axis", Attr::Int(1))];
     let pictures = table.shape()[0];
     if pictures == 1 {
-        let flat = emit.node("Reshape", &[class, emit.ints(&[-1])], &[], &[1]);
+        let flat = match places.shape()[..] {
+            [_] => places,
+            _ => emit.node("Reshape", &[places, emit.ints(&[-1])], &[], &[1]),
+        };
         return emit.node("Gather", &[table, flat], &axis, &[1, 1]);
     }
-    emit.node("GatherElements", &[table, class], &axis, &[pictures, 1])
+    if emit.model().opset() < 11 {
+        return table.at_own_class(places).reshape(&[pictures, 1]);
+    }
+    emit.node("GatherElements", &[table, places], &axis, &[pictures, 1])
 }

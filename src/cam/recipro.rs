@@ -36,6 +36,11 @@ pub(super) fn recipro<'g>(
         why: format!("method=recipro at target-layer {:?}: {why}; use another method or layer", layer.tensor),
     };
     let [n, _, h, w] = layer.grid.shape(&layer.shape);
+    if head.pictures != 1 {
+        let why = "method=recipro explains one picture at a time, since it runs the head on copies of it; leave batch-size at 1, or use \
+                   another method";
+        return Err(Error::Setting { name: "batch-size", value: head.pictures.to_string(), why: why.into() });
+    }
     if n != 1 || layer.shape.first() != Some(&1) {
         return Err(refuse(format!("its shape {:?} has no axis 0 for copies", layer.shape)));
     }

@@ -194,6 +194,7 @@ impl Settings {
             },
             input_size: set(&self.input_size).map(size).transpose()?,
             frame_size: None,
+            batch_size: 1,
             labels_file: set(&self.labels_file).map(PathBuf::from),
             runtime_library: set(&self.runtime_library).map(PathBuf::from),
             execution_provider: self.execution_provider.into(),

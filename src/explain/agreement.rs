@@ -58,10 +58,12 @@ impl<'a> Sight<'a> {
 
     /// The maps of the engine's best classes, or of those that were seen elsewhere: with fewer digits others may be best.
     pub fn of(&self, engine: &mut Engine, elsewhere: Option<&Seen>) -> Result<Seen> {
-        let ranks = i64::try_from(self.info.classes.min(CLASSES)).unwrap_or(1);
+        // of several pictures in a run each has one map
+        let most = if self.picture.shape()[0] == 1 { CLASSES } else { 1 };
+        let ranks = i64::try_from(self.info.classes.min(most)).unwrap_or(1);
         let targets: Array1<i64> =
             elsewhere.map_or_else(|| (1..=ranks).map(|rank| -rank).collect(), |seen| seen.classes.clone().into());
-        let against: Array1<i64> = Array1::from_elem(targets.len(), targets[targets.len().min(2) - 1]);
+        let against: Array1<i64> = Array1::from_elem(targets.len(), if self.info.classes > 1 { -2 } else { -1 });
         let mut inputs = vec![
             (self.info.input.as_str(), Input::F32(self.picture.view())),
             (self.names.target.as_str(), Input::I64(targets.view().into_dyn())),

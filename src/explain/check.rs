@@ -1,5 +1,7 @@
 //! The check at load: outputs unchanged, and the gradient against finite differences, on the runtime that will run it.
 
+mod outputs;
+
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -11,13 +13,6 @@ use crate::engine::{Engine, Input, Output};
 use crate::error::{Error, Result};
 use crate::onnx::{DType, Facts, Graph, Model};
 
-/// Largest relative change of the model's own outputs. They are equal to the bit unless the backward pass keeps the runtime
-/// from fusing the same operators; then they are rounded in other places.
-const OUTPUTS: f32 = 1e-4;
-/// The same of float16, whose numbers lie 1e-3 apart.
-const HALF_OUTPUTS: f32 = 1e-2;
-/// The same of quantised networks: a few steps of a score, of which there are some hundred.
-const QUANTISED_OUTPUTS: f32 = 0.1;
 /// Largest relative error of the directional derivative; kinks of ReLU and max pooling cost some per cent at early layers.
 const GRADIENT: f64 = 0.15;
 /// Steps in units of the activations' root mean square, and whether cells that are zero stay so; the next is tried where the one
@@ -37,6 +32,9 @@ const DIRECTIONS: usize = 3;
 pub struct SelfCheck {
     /// Largest change of the model's own outputs, as a part of their largest value; 0 = equal to the bit.
     pub outputs: f32,
+    /// Of a model for several pictures at a time: how far a picture's outputs among others are off from those of the original on
+    /// it alone, as a part of their largest value.
+    pub alone: Option<f32>,
     /// What the map is made of.
     pub map: MapCheck,
     /// How long it took.
@@ -61,6 +59,11 @@ impl fmt::Display for SelfCheck {
             0.0 => write!(f, "outputs equal to the bit; ")?,
             change => write!(f, "outputs equal to {change:.1e} of the largest value; ")?,
         }
+        match self.alone {
+            None => {}
+            Some(0.0) => write!(f, "each picture's equal to those of it alone to the bit; ")?,
+            Some(off) => write!(f, "each picture's within {off:.1e} of those of it alone; ")?,
+        }
         match self.map {
             MapCheck::Gradient(error) => write!(f, "gradient within {error:.1e} of finite differences"),
             MapCheck::Copies(error) => write!(f, "copies of the layer within {error:.1e} of one alone"),
@@ -74,8 +77,9 @@ impl fmt::Display for SelfCheck {
 pub(super) fn run(explainer: &mut Explainer, facts: &Facts, request: &Request) -> Result<SelfCheck> {
     let start = Instant::now();
     let mut noise = Noise::default();
-    let input = noise.array(&explainer.shape, 1.0)?;
-    let outputs = unchanged(explainer, &input)?;
+    let input = noise.array(&explainer.batch_shape(), 1.0)?;
+    let (outputs, made) = outputs::unchanged(explainer, &input)?;
+    let alone = if explainer.batch_size() > 1 { Some(outputs::apart(explainer, &input, &made)?) } else { None };
     let map = if request.method.uses_gradient() {
         let with_gradient = Request { with_gradient: true, target_layer: Some(&explainer.info.layer), ..*request };
         let lowered = cam::lower(&explainer.original, facts, &explainer.info.input, &with_gradient)?;
@@ -85,31 +89,7 @@ pub(super) fn run(explainer: &mut Explainer, facts: &Facts, request: &Request) -
     } else {
         MapCheck::Nothing("no gradient is used")
     };
-    Ok(SelfCheck { outputs, map, took: start.elapsed() })
-}
-
-fn unchanged(explainer: &mut Explainer, input: &ArrayD<f32>) -> Result<f32> {
-    let original = explainer.original_outputs(input.view())?;
-    let explained = explainer.explained_outputs(input.view())?;
-    let allowed = match (explainer.info.format.quantised, explainer.info.format.computed) {
-        (Some(_), _) => QUANTISED_OUTPUTS,
-        (None, DType::F32) => OUTPUTS,
-        _ => HALF_OUTPUTS,
-    };
-    let mut worst = 0.0f32;
-    for ((name, a), (_, b)) in original.iter().zip(&explained) {
-        let scale = a.iter().fold(0.0f32, |m, x| m.max(x.abs()));
-        let change =
-            a.iter().zip(b).filter(|(x, y)| x.to_bits() != y.to_bits()).fold(0.0f32, |m, (x, y)| m.max((x - y).abs()));
-        let relative = if change > 0.0 { change / scale.max(f32::MIN_POSITIVE) } else { 0.0 };
-        // a NaN on both sides is the model's own affair and is met again, by name, when frames are explained
-        if relative > allowed || a.shape() != b.shape() {
-            let why = format!("the output {name:?} changed by {relative:.1e} of its largest value");
-            return Err(Error::SelfCheck { why });
-        }
-        worst = worst.max(relative);
-    }
-    Ok(worst)
+    Ok(SelfCheck { outputs, alone, map, took: start.elapsed() })
 }
 
 /// The derivative of the class's score along random directions at the layer: from the emitted gradient, and from moving the
@@ -133,8 +113,8 @@ fn gradient(
         part.prune();
         explainer.sessions.open(&part)
     };
-    let run = |engine: &mut Engine, layer: &ArrayD<f32>, class: i64, outputs: &[&str]| {
-        let target = Array1::from_elem(1, class);
+    let run = |engine: &mut Engine, layer: &ArrayD<f32>, classes: &[i64], outputs: &[&str]| {
+        let target = Array1::from(classes.to_vec());
         let inputs = [
             (info.input.as_str(), Input::F32(input.view())),
             (info.layer.as_str(), Input::F32(layer.view())),
@@ -145,17 +125,20 @@ fn gradient(
     let strange = || Error::SelfCheck { why: "the check's own outputs have unexpected types".into() };
     // what comes before the layer is run once, what comes behind it many times
     let zeros = ArrayD::zeros(info.layer_shape.clone());
-    let Some(Output::F32(layer)) = run(&mut part(&[&side])?, &zeros, 0, &[&side])?.pop() else { return Err(strange()) };
+    let Some(Output::F32(layer)) = run(&mut part(&[&side])?, &zeros, &[0], &[&side])?.pop() else {
+        return Err(strange());
+    };
     let names = &lowered.names;
     let outputs = [names.gradient.as_str(), &names.seed, &info.score, &names.class];
     let mut behind = part(&outputs)?;
-    let mut run = |layer: &ArrayD<f32>, class: i64| match run(&mut behind, layer, class, &outputs)?.as_slice() {
+    let mut run = |layer: &ArrayD<f32>, classes: &[i64]| match run(&mut behind, layer, classes, &outputs)?.as_slice() {
         [Output::F32(g), Output::F32(seed), Output::F32(logits), Output::I64(class)] => {
-            Ok(Sample { g: g.clone(), seed: seed.clone(), logits: logits.clone(), class: class[[0, 0]] })
+            let classes = class.iter().copied().collect();
+            Ok(Sample { g: g.clone(), seed: seed.clone(), logits: logits.clone(), classes })
         }
         _ => Err(strange()),
     };
-    let Sample { g, seed, logits, class } = run(&layer, -1)?;
+    let Sample { g, seed, logits, classes } = run(&layer, &[-1])?;
     if logits.iter().chain(&g).chain(&layer).any(|x| !x.is_finite()) {
         return Ok(MapCheck::Nothing("the gradient was not checked: noise makes the model give NaN or infinity"));
     }
@@ -180,7 +163,7 @@ fn gradient(
             let lean = LEAN * size / norm(&g).max(f64::MIN_POSITIVE);
             let v = random + &(&g * lean as f32);
             let moved = |by: f64| &layer + &(&v * by as f32);
-            let (ahead, behind) = (run(&moved(step), class)?.logits, run(&moved(-step), class)?.logits);
+            let (ahead, behind) = (run(&moved(step), &classes)?.logits, run(&moved(-step), &classes)?.logits);
             let rounding = ROUNDING * dot(&seed.mapv(f32::abs), &ahead.mapv(f32::abs)) / step;
             let (measured, computed) = (dot(&seed, &(ahead - behind)) / (2.0 * step), dot(&g, &v));
             errors.push(((measured - computed).abs() / typical, rounding / typical));
@@ -204,7 +187,8 @@ fn gradient(
         return Ok(MapCheck::Nothing(why));
     }
     let why = format!(
-        "the gradient of class {class} at {:?} is off by {:.0} % of what finite differences show; operators on the way: {}",
+        "the gradient of class {} at {:?} is off by {:.0} % of what finite differences show; operators on the way: {}",
+        classes.iter().map(i64::to_string).collect::<Vec<_>>().join(", "),
         info.layer,
         error * 100.0,
         info.operators.iter().map(|(op, ..)| op.as_str()).collect::<Vec<_>>().join(", ")
@@ -231,7 +215,8 @@ struct Sample {
     /// The gradient of the score with respect to the logits there.
     seed: ArrayD<f32>,
     logits: ArrayD<f32>,
-    class: i64,
+    /// The class of each picture.
+    classes: Vec<i64>,
 }
 
 /// Uniform noise in -scale..scale (splitmix64, Steele et al. 2014): the same at every load.

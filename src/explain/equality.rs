@@ -33,9 +33,11 @@ pub(super) fn compare(explainer: &Explainer, facts: &Facts, request: &Request) -
     }
     let request = Request { method: Method::Cam, target_layer: Some(&info.layer), ..*request };
     let Ok(lowered) = cam::lower(&explainer.original, facts, &info.input, &request) else { return Ok(None) };
-    let ranks = i64::try_from(info.classes.min(CLASSES)).unwrap_or(1);
+    // of several pictures each has its best
+    let most = if explainer.batch_size() == 1 { CLASSES } else { 1 };
+    let ranks = i64::try_from(info.classes.min(most)).unwrap_or(1);
     let targets: Array1<i64> = (1..=ranks).map(|rank| -rank).collect();
-    let picture = Noise::default().array(&explainer.shape, 1.0)?;
+    let picture = Noise::default().array(&explainer.batch_shape(), 1.0)?;
     let inputs =
         |target| [(info.input.as_str(), Input::F32(picture.view())), (target, Input::I64(targets.view().into_dyn()))];
     let map = |made: Vec<Output>| match &made[..] {

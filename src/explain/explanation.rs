@@ -28,7 +28,7 @@ pub struct Explanation {
     pub maps: Vec<ClassMap>,
     /// The part of the frame that the map covers.
     pub region: Region,
-    /// Time of the run itself.
+    /// Time of the run itself, of all pictures that were in it.
     pub took: Duration,
 }
 

@@ -31,6 +31,8 @@ pub struct Options {
     /// `(width, height)` of the frames to come, for the resize mode `full-frame`. `None` = not known yet: the input keeps its
     /// size, and frames are letterboxed.
     pub frame_size: Option<(usize, usize)>,
+    /// Pictures that are explained in one run, N; [`Explainer::explain_batch`](super::Explainer::explain_batch) takes up to so many.
+    pub batch_size: usize,
     /// Class names, one a line (or JSON); `None` = the model's metadata, else a file beside the model.
     pub labels_file: Option<PathBuf>,
     /// ONNX Runtime's shared library.
@@ -67,6 +69,7 @@ impl Default for Options {
             prep: Overrides::default(),
             input_size: None,
             frame_size: None,
+            batch_size: 1,
             labels_file: None,
             runtime_library: None,
             execution_provider: Provider::Auto,

@@ -73,6 +73,7 @@ impl Explainer {
             engine: self.sessions.open(&self.explained)?,
             sessions: self.sessions.clone(),
             original: self.original.clone(),
+            single: self.single.clone(),
             original_names: self.original_names.clone(),
             explained: self.explained.clone(),
             names: self.names.clone(),
@@ -188,7 +189,7 @@ impl Explainer {
         if !self.options.self_check {
             return Ok((engine, None));
         }
-        let sight = Sight::new(&self.info, &self.names, &self.original_names, &self.shape)?;
+        let sight = Sight::new(&self.info, &self.names, &self.original_names, &self.batch_shape())?;
         let here = sight.of(&mut self.engine, None)?;
         let there = sight.of(&mut engine, Some(&here))?;
         Ok((engine, Some(here.against(&there))))
@@ -201,13 +202,17 @@ impl Explainer {
         }
         let free = self.engine.inputs().iter().filter(|input| input.shape.contains(&-1));
         let range = |name: &String| {
-            let maps = |count| vec![count];
             let (usual, most) = if *name == names.target || *name == names.versus {
-                (maps(1), maps(MAPS))
+                // several classes of one picture, or one of each
+                match self.batch_size() {
+                    1 => (vec![1], vec![MAPS]),
+                    pictures => (vec![pictures], vec![pictures]),
+                }
             } else {
-                (self.shape.clone(), self.shape.clone())
+                (self.batch_shape(), self.batch_shape())
             };
-            Range { name: name.clone(), least: usual.clone(), usual, most }
+            let least = if usual.len() == 1 { vec![1] } else { usual.clone() };
+            Range { name: name.clone(), least, usual, most }
         };
         Place {
             provider,

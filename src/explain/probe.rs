@@ -12,11 +12,12 @@ use crate::onnx::{DType, Data, Fact, Facts, Graph, Model, Relaxed, Tensor, Value
 use crate::prep::{Element, Layout};
 
 /// Input pixels that a model may ask for; more is a slip or an attack.
-const MAX_PIXELS: usize = 1 << 26;
+pub(super) const MAX_PIXELS: usize = 1 << 26;
 /// Side of the input where neither model nor user says one.
 const DEFAULT_SIDE: usize = 224;
-/// Pictures at a time in a model that was exported for several: it is run once as it is before it is brought down to one.
-const MAX_BATCH: usize = 256;
+/// Pictures at a time, at most: in a model that was exported for several, which is run once as it is before it is brought down to
+/// one, and in a batch that is asked for.
+pub(super) const MAX_BATCH: usize = 256;
 
 /// Inputs that a message lists.
 const MANY: usize = 8;

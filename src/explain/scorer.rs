@@ -3,7 +3,7 @@
 use ndarray::{Array1, ArrayD, ArrayViewD, Axis};
 
 use super::check::Noise;
-use super::{Explainer, probe};
+use super::{Explainer, batch, probe};
 use crate::cam::{self, Method, Names, Request};
 use crate::engine::{Engine, Input, Output};
 use crate::error::{Error, Result};
@@ -44,13 +44,10 @@ impl Explainer {
 
     /// The model rewritten for so many inputs, and what one probe run of it takes.
     fn scoring(&self, batch: usize) -> Result<(Scorer, usize)> {
-        let mut shape = self.shape.clone();
-        shape[0] = batch;
-        let mut original = self.original.clone();
         let size = (self.info.spec.width, self.info.spec.height);
-        let picture = probe::Picture { shape: shape.clone(), ..probe::picture(&original, Some(size))? };
-        probe::set_shape(&mut original, &picture, &shape);
-        let facts = probe::measure(&original, &picture, &self.sessions)?;
+        let one = self.single();
+        let (several, picture, facts) = batch::several(one, probe::picture(one, Some(size))?, batch, &self.sessions)?;
+        let original = several.as_ref().unwrap_or(one);
         let bytes = facts.0.values().map(|fact| fact.shape.iter().product::<usize>() * size_of::<f32>()).sum();
         // this method needs no gradient rule, and its map is left out
         let layers = self.info.layers.join(",");
@@ -61,11 +58,11 @@ impl Explainer {
             versus: false,
             ..self.options.request(self.info.labels.len())
         };
-        let lowered = cam::lower(&original, &facts, &self.info.input, &request)?;
+        let lowered = cam::lower(original, &facts, &self.info.input, &request)?;
         let (mut model, names) = (lowered.model, lowered.names);
         model.keep_outputs(&[&names.class, &names.score]);
         let engine = self.sessions.open(&model)?;
-        Ok((Scorer { engine, input: self.info.input.clone(), names, values: ArrayD::zeros(shape) }, bytes))
+        Ok((Scorer { engine, input: self.info.input.clone(), names, values: ArrayD::zeros(picture.shape) }, bytes))
     }
 }
 

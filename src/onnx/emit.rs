@@ -271,13 +271,13 @@ impl<'m> Emit<'m> {
         self.patch.borrow_mut().nodes.push(make("Identity", name, &[&from], &[name], &[]));
     }
 
-    /// The seed of a backward pass: 1 at `class` ([N, 1], int64, for each class), else 0, in a shape of N pictures with the
+    /// The seed of a backward pass: 1 at `class` ([N, 1], int64; of one picture for each class), else 0, in a shape of N pictures with the
     /// classes along one axis. Written only when a rule needs it as a tensor.
     pub fn one_hot<'g>(&'g self, class: Val<'g>, shape: &[usize]) -> Val<'g>
     where
         'm: 'g,
     {
-        let lead = Lead::of(shape);
+        let lead = if class.is_per_class() { Lead::of(shape) } else { Lead::None };
         self.val(self.push(Value { form: Form::Seed { class: class.id }, shape: shape.to_vec(), lead }))
     }
 }

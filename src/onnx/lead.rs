@@ -1,4 +1,5 @@
-//! The K classes that are explained at once: a dimension of a value that its shape does not show.
+//! The K classes that are explained at once: a dimension of a value that its shape does not show. Of several pictures each has
+//! one class, and there is no such dimension.
 //!
 //! A gradient of K classes has the shape of the forward tensor it belongs to, and K times its elements; K is known only when
 //! the graph runs. Where axis 0 has length 1, as the batch of one picture, K takes its place, and operators see pictures as
@@ -6,6 +7,7 @@
 
 use super::emit::Emit;
 use super::node::Attr;
+use super::tensor::{Data, Tensor};
 use super::val::{Form, Val, Value};
 
 /// Where K lies.
@@ -80,37 +82,41 @@ impl<'g> Val<'g> {
         rows.reshape(&[&[pictures], &weight[1..]].concat())
     }
 
-    /// [N, K, rest..] as a tensor that shows K, of a value [N, 1, rest..]. What does not differ from class to class is
-    /// repeated for each in `class` ([N, 1]).
-    pub fn stacked(self, class: Val<'g>) -> Val<'g> {
+    /// For a table [N, classes, rest..], a part for each picture: the row of each picture's class, [N, rest..].
+    pub fn at_own_class(self, class: Val<'g>) -> Val<'g> {
         let shape = self.shape();
-        if !self.is_per_class() {
-            let ones = class.binary("Equal", class).cast(1);
-            let units = [&[class.shape()[0], 1], vec![1; shape.len() - 2].as_slice()].concat();
-            return (self * ones.reshape(&units)).stacked(class);
+        let [pictures, classes, rest @ ..] = &shape[..] else {
+            self.emit.fail(format!("a table of shape {shape:?}"));
+            return self;
+        };
+        let rows = self.reshape(&[&[pictures * classes], rest].concat());
+        if *pictures == 1 {
+            return rows.at_class(class);
         }
-        let tail: Vec<i64> = shape[2..].iter().map(|&d| d as i64).collect();
-        if shape[0] == 1 {
-            let dims = self.emit.ints(&[&[1, -1], tail.as_slice()].concat());
-            return self.emit.raw("Reshape", &[self, dims], &[], &[(&shape, Lead::None)])[0];
-        }
-        // [K, N, 1, rest..] to [N, K, rest..]
-        let perm: Vec<i64> = [1, 0].into_iter().chain(2..shape.len() as i64 + 1).collect();
-        let turned = self.emit.raw("Transpose", &[self], &[("perm", Attr::Ints(perm))], &[(&shape, Lead::None)])[0];
-        let dims = self.emit.ints(&[&[shape[0] as i64, -1], tail.as_slice()].concat());
-        self.emit.raw("Reshape", &[turned, dims], &[], &[(&shape, Lead::None)])[0]
+        let before = (0..*pictures).map(|picture| (picture * classes) as i64).collect();
+        let before = self.emit.constant(&Tensor { shape: vec![*pictures, 1], data: Data::I64(before) });
+        rows.at_class(class + before)
     }
 
-    /// The inverse for a tensor [N, K] that shows K: a value [N, 1] for each class.
+    /// [N, K, rest..] as a tensor that shows K, of a value [N, 1, rest..]. What does not differ from class to class is
+    /// repeated for each in `class`. Of several pictures, which have one class each, the value itself.
+    pub fn stacked(self, class: Val<'g>) -> Val<'g> {
+        let shape = self.shape();
+        if !class.is_per_class() {
+            return self;
+        }
+        if !self.is_per_class() {
+            let ones = class.binary("Equal", class).cast(1);
+            return (self * ones.reshape(&vec![1; shape.len()])).stacked(class);
+        }
+        let dims: Vec<i64> = [1, -1].into_iter().chain(shape[2..].iter().map(|&d| d as i64)).collect();
+        self.emit.raw("Reshape", &[self, self.emit.ints(&dims)], &[], &[(&shape, Lead::None)])[0]
+    }
+
+    /// The inverse for the classes [1, K] of one picture: a value [1, 1] for each. Those of several pictures, [N, 1], stay.
     pub fn unstacked(self) -> Val<'g> {
-        let (emit, pictures) = (self.emit, self.shape()[0]);
-        let turned = if pictures == 1 {
-            self
-        } else {
-            emit.raw("Transpose", &[self], &[("perm", Attr::Ints(vec![1, 0]))], &[(&[1, pictures], Lead::None)])[0]
-        };
-        let shape = [pictures, 1];
-        turned.lay(&shape, Lead::of(&shape))
+        let shape = self.shape();
+        if shape[0] == 1 { self.lay(&[1, 1], Lead::InPlace) } else { self }
     }
 
     /// Where K is 1: the tensor of just the value's shape.

@@ -4,6 +4,7 @@
 
 mod check;
 mod copy;
+mod draft;
 mod emit;
 mod exact;
 mod external;
@@ -28,6 +29,6 @@ pub use facts::{Fact, Facts};
 pub use graph::Graph;
 pub use model::{MAX_OPSET, MIN_OPSET, Model, ValueInfo};
 pub use node::{Attr, Node};
-pub use repin::Relaxed;
+pub use repin::{Relaxed, keeper, rebatch};
 pub use tensor::{DType, Data, Tensor};
 pub use val::Val;

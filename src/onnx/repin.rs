@@ -3,28 +3,28 @@
 //! No shape is inferred here. What follows from the size becomes an expression of the shapes of other tensors ([`Relaxed`]); the
 //! runtime runs that at the new size, and what it measured is written back as constants ([`Relaxed::settle`]).
 
+mod batch;
 mod rules;
 mod verdict;
 
+use super::draft::Draft;
 use super::facts::Facts;
-use super::graph::Graph;
 use super::model::Model;
-use super::node::{Attr, Node, make};
+use super::node::{Attr, make};
 use super::proto::NodeProto;
 use super::tensor::Tensor;
+pub use batch::rebatch;
 use rules::{Change, Dim, Finder};
 
 /// A model whose constants no longer hold it to its own input size: to be measured at the new one, then settled.
 #[derive(Debug)]
 pub struct Relaxed {
-    model: Model,
+    draft: Draft,
     own: Facts,
     picture: String,
     edits: Vec<Edit>,
     /// Number of the model's own nodes and initializers; those behind them compute what is measured.
     sizes: (usize, usize),
-    /// What the names of new tensors begin with.
-    prefix: String,
 }
 
 #[derive(Debug)]
@@ -39,22 +39,13 @@ struct Edit {
 impl Relaxed {
     /// From a model and what was measured at its own size; `picture` is the input that gets another shape, which is still to be
     /// pinned in [`Relaxed::model_mut`].
-    pub fn new(mut model: Model, own: Facts, picture: &str) -> Relaxed {
-        let used = |prefix: &str| {
-            let made = |node: Node| node.outputs().iter().any(|name| name.starts_with(prefix));
-            model.nodes().any(made) || model.initializer_names().any(|name| name.starts_with(prefix))
-        };
-        let prefix = (0..).map(|i| format!("resized{i}")).find(|p| !used(p)).expect("names are finite");
-        // a message of the runtime finds a node by its name
-        for node in model.proto.graph.mut_or_insert_default().node.iter_mut().filter(|n| n.name().is_empty()) {
-            let name = node.output.first().cloned().unwrap_or_default();
-            node.set_name(name);
-        }
-        let found = Finder::new(&model, &own, picture).find();
-        let sizes = (model.nodes().len(), model.initializer_names().count());
-        let mut relaxed = Relaxed { sizes, model, own, picture: picture.into(), edits: Vec::new(), prefix };
+    pub fn new(model: Model, own: Facts, picture: &str) -> Relaxed {
+        let draft = Draft::new(model, "resized");
+        let found = Finder::new(&draft.model, &own, picture).find();
+        let sizes = (draft.model.nodes().len(), draft.model.initializer_names().count());
+        let mut relaxed = Relaxed { sizes, draft, own, picture: picture.into(), edits: Vec::new() };
         for (at, change) in found {
-            let was = relaxed.model.proto.graph.node[at].clone();
+            let was = relaxed.node(at).clone();
             relaxed.relax(at, &change);
             relaxed.edits.push(Edit { at, was, change });
         }
@@ -63,12 +54,12 @@ impl Relaxed {
 
     /// The relaxed model.
     pub fn model(&self) -> &Model {
-        &self.model
+        &self.draft.model
     }
 
     /// The relaxed model, for giving its input the new shape.
     pub fn model_mut(&mut self) -> &mut Model {
-        &mut self.model
+        &mut self.draft.model
     }
 
     fn relax(&mut self, at: usize, change: &Change) {
@@ -79,7 +70,7 @@ impl Relaxed {
             }
             Change::Inputs(values) => {
                 for (input, values) in values {
-                    let name = self.constant(&format!("{at}_{input}"), &Tensor::i64s(values));
+                    let name = self.draft.constant(&format!("{at}_{input}"), &Tensor::i64s(values));
                     self.node(at).input[*input] = name;
                 }
             }
@@ -94,34 +85,19 @@ impl Relaxed {
             }
             Change::Adaptive { grid } => {
                 // any values of the right shape: the factors are known once the new grid is measured
-                let target = self.constant(&format!("{at}_grid"), &Tensor::i64s(&[1, 1, grid[0], grid[1]]));
-                let mean = self.name(&format!("{at}_mean"));
+                let target = self.draft.constant(&format!("{at}_grid"), &Tensor::i64s(&[1, 1, grid[0], grid[1]]));
+                let mean = self.draft.name(&format!("{at}_mean"));
                 let node = self.node(at);
                 node.set_op_type("GlobalAveragePool".into());
                 node.attribute.clear();
                 let output = std::mem::replace(&mut node.output[0], mean.clone());
-                self.model.add_node("Expand", &mean, &[&mean, &target], &[&output], &[]);
+                self.draft.model.add_node("Expand", &mean, &[&mean, &target], &[&output], &[]);
             }
         }
     }
 
     fn node(&mut self, at: usize) -> &mut NodeProto {
-        &mut self.model.proto.graph.mut_or_insert_default().node[at]
-    }
-
-    fn name(&self, rest: &str) -> String {
-        format!("{}_{rest}", self.prefix)
-    }
-
-    /// A constant of the model; its name.
-    fn constant(&mut self, rest: &str, value: &Tensor) -> String {
-        let name = self.name(rest);
-        if self.model.initializers_allowed() {
-            self.model.add_initializer(&name, value);
-        } else {
-            self.model.add_node("Constant", &name, &[], &[&name], &[("value", Attr::Tensor(value.clone()))]);
-        }
-        name
+        self.draft.node(at)
     }
 
     /// Nodes that compute axis lengths; the name of the tensor that holds them.
@@ -130,19 +106,25 @@ impl Relaxed {
         for (i, dim) in dims.iter().enumerate() {
             let own = |kind: &str| format!("{at}_{i}_{kind}");
             let part = match dim {
-                Dim::Fixed(n) => self.constant(&own("fixed"), &Tensor::i64s(&[*n as i64])),
+                Dim::Fixed(n) => self.draft.constant(&own("fixed"), &Tensor::i64s(&[*n as i64])),
                 Dim::Of { tensor, axes, times: (times, by) } => {
-                    let [shape, picked, product] = ["shape", "axes", "length"].map(|kind| self.name(&own(kind)));
+                    let [shape, picked, product] = ["shape", "axes", "length"].map(|kind| self.draft.name(&own(kind)));
                     let indices: Vec<i64> = axes.clone().map(|a| a as i64).collect();
-                    let indices = self.constant(&own("indices"), &Tensor::i64s(&indices));
-                    self.model.add_node("Shape", &shape, &[tensor], &[&shape], &[]);
-                    self.model.add_node("Gather", &picked, &[&shape, &indices], &[&picked], &[]);
-                    self.model.add_node("ReduceProd", &product, &[&picked], &[&product], &[("keepdims", Attr::Int(1))]);
+                    let indices = self.draft.constant(&own("indices"), &Tensor::i64s(&indices));
+                    self.draft.model.add_node("Shape", &shape, &[tensor], &[&shape], &[]);
+                    self.draft.model.add_node("Gather", &picked, &[&shape, &indices], &[&picked], &[]);
+                    self.draft.model.add_node(
+                        "ReduceProd",
+                        &product,
+                        &[&picked],
+                        &[&product],
+                        &[("keepdims", Attr::Int(1))],
+                    );
                     let mut part = product;
                     for (op, factor) in [("Mul", *times), ("Div", *by)].into_iter().filter(|(_, f)| *f != 1) {
-                        let factor = self.constant(&own(&format!("{op}_by")), &Tensor::i64s(&[factor as i64]));
-                        let scaled = self.name(&own(op));
-                        self.model.add_node(op, &scaled, &[&part, &factor], &[&scaled], &[]);
+                        let factor = self.draft.constant(&own(&format!("{op}_by")), &Tensor::i64s(&[factor as i64]));
+                        let scaled = self.draft.name(&own(op));
+                        self.draft.model.add_node(op, &scaled, &[&part, &factor], &[&scaled], &[]);
                         part = scaled;
                     }
                     part
@@ -150,17 +132,17 @@ impl Relaxed {
             };
             parts.push(part);
         }
-        let whole = self.name(&format!("{at}_dims"));
+        let whole = self.draft.name(&format!("{at}_dims"));
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        self.model.add_node("Concat", &whole, &parts, &[&whole], &[("axis", Attr::Int(0))]);
+        self.draft.model.add_node("Concat", &whole, &parts, &[&whole], &[("axis", Attr::Int(0))]);
         whole
     }
 
     /// The model for the new size, from what was measured there: constants again, and only those changed that have to be. The error says
     /// which node keeps the network to its own size.
     pub fn settle(mut self, new: &Facts) -> Result<Model, String> {
-        verdict::lasting(&self.model, &self.own, new, &self.edits)?;
-        let graph = self.model.proto.graph.mut_or_insert_default();
+        verdict::lasting(&self.draft.model, &self.own, new, &self.edits)?;
+        let graph = self.draft.model.proto.graph.mut_or_insert_default();
         graph.node.truncate(self.sizes.0);
         graph.initializer.truncate(self.sizes.1);
         for Edit { at, was, change } in std::mem::take(&mut self.edits) {
@@ -169,7 +151,7 @@ impl Relaxed {
             let (Some(before), Some(after)) = (before.map(<[_]>::to_vec), after.map(<[_]>::to_vec)) else { continue };
             let made = new.shape(&was.output[0]).map(<[_]>::to_vec).unwrap_or_default();
             let fits = match &change {
-                Change::Dims { .. } => holds(&was, &self.own, &self.model, &after, &made),
+                Change::Dims { .. } => holds(&was, &self.own, &self.draft.model, &after, &made),
                 Change::Inputs(_) | Change::Ends(_) => false,
                 Change::Whole | Change::Adaptive { .. } => before == after,
             };
@@ -178,25 +160,14 @@ impl Relaxed {
                 _ if fits => {}
                 Change::Dims { input, .. } => {
                     let dims: Vec<i64> = made.iter().map(|&d| d as i64).collect();
-                    let name = self.constant(&format!("{at}_dims"), &Tensor::i64s(&dims));
+                    let name = self.draft.constant(&format!("{at}_dims"), &Tensor::i64s(&dims));
                     self.node(at).input[input] = name;
                 }
                 Change::Adaptive { grid } => self.adapt(at, &after, grid.map(|n| n as usize)),
                 simple => self.relax(at, &simple),
             }
         }
-        self.sort()?;
-        Ok(self.model)
-    }
-
-    /// New nodes came last; a file has each behind those that it reads from.
-    fn sort(&mut self) -> Result<(), String> {
-        if self.model.nodes().len() > self.sizes.0 {
-            let graph = Graph::new(&self.model).map_err(|error| error.to_string())?;
-            let sorted = graph.order.iter().map(|node| node.proto.clone()).collect();
-            self.model.proto.graph.mut_or_insert_default().node = sorted;
-        }
-        Ok(())
+        self.draft.finish()
     }
 
     /// Adaptive average pooling of an input of shape `from` to a grid, as torch defines it: cell i is the mean over
@@ -228,20 +199,26 @@ impl Relaxed {
         let across = means(sides[1], grid[1]);
         let turned = (0..sides[1]).flat_map(|j| across.iter().map(move |row| row[j])).collect();
         let right = Tensor::f32(&[sides[1], grid[1]], turned);
-        let left = self.constant(&format!("{at}_down"), &left);
-        let right = self.constant(&format!("{at}_across"), &right);
-        let rows = self.name(&format!("{at}_rows"));
+        let left = self.draft.constant(&format!("{at}_down"), &left);
+        let right = self.draft.constant(&format!("{at}_across"), &right);
+        let rows = self.draft.name(&format!("{at}_rows"));
         let node = self.node(at);
         let (name, input) = (node.name().to_string(), node.input[0].clone());
         let output = node.output[0].clone();
         *node = make("MatMul", &format!("{name}_down"), &[&left, &input], &[&rows], &[]);
-        self.model.add_node("MatMul", &name, &[&rows, &right], &[&output], &[]);
+        self.draft.model.add_node("MatMul", &name, &[&rows, &right], &[&output], &[]);
     }
 
     /// Which node keeps the network to its own size, from the runtime's words about the relaxed model; else those words.
     pub fn verdict(&self, why: &str) -> String {
-        verdict::of(&self.model, &self.own, &self.picture, &self.edits, why)
+        verdict::of(&self.draft.model, &self.own, &self.picture, &self.edits, why)
     }
+}
+
+/// Which node keeps a network to one picture, from the runtime's words about its form for several; else those words. `one` is what
+/// was measured with one.
+pub fn keeper(model: &Model, one: &Facts, picture: &str, why: &str) -> String {
+    verdict::of(model, one, picture, &[], why)
 }
 
 /// Whether a node's own constant still says the shape that it has now (0 and -1 in it follow by themselves).

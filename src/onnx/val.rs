@@ -66,13 +66,13 @@ impl<'g> Val<'g> {
         equal.cast(1).lay(&value.shape, value.lead)
     }
 
-    /// For a seed not written yet: the class, [N, 1], and whether the classes lie along `axis`.
+    /// For a seed not written yet: the class, [N, 1], if the classes lie along `axis`; of one class alone any of length 1 will do.
     pub fn seed_class(self, axis: usize) -> Option<Val<'g>> {
         let value = self.emit.value(self.id);
         let Form::Seed { class } = value.form else { return None };
         let class = self.emit.val(class);
         along(&value.shape, class.shape()[0])
-            .filter(|&a| a == axis || value.shape.get(a) == value.shape.get(axis))
+            .filter(|&a| a == axis || (value.shape[a], value.shape.get(axis)) == (1, Some(&1)))
             .map(|_| class)
     }
 

@@ -175,19 +175,25 @@ impl Bench {
         let say = |e: Error| e.to_string();
         let chosen: Vec<i64> = (0..K).map(|k| ((classes - 1) * k / (K - 1)) as i64).collect();
         let shape = self.y_shape.clone();
-        let dims = [Some(*pictures), None];
+        // classes of one picture, or of several one each
+        let columns = if *pictures == 1 { K } else { 1 };
+        let dims = [Some(*pictures), Some(columns)];
         let hot = self.write("class", DType::I64, &dims, |emit| {
             emit.one_hot(emit.named("class", &[*pictures, 1]).unstacked(), &shape)
         });
         let (model, ops) = hot.map_err(say)?;
-        let row = ndarray::Array2::from_shape_fn((*pictures, K), |(_, k)| chosen[k]).into_dyn();
+        let class = |k: usize, n: usize| chosen[(k + n) % K];
+        let row = ndarray::Array2::from_shape_fn((*pictures, columns), |(n, k)| class(k, n)).into_dyn();
         let inputs = [("x", Input::F32(self.x.view())), ("class", Input::I64(row.view()))];
         let got = floats(engine(&model).and_then(|mut e| e.run(&inputs, &["gradient"])).map_err(say)?.remove(0));
-        let one = |c: i64| (0..pictures * classes).map(move |i| ((i % classes) as i64 == c) as u8 as f32);
-        let hot = chosen.iter().flat_map(|&c| one(c)).collect();
+        let one = |k: usize| {
+            (0..pictures * classes).map(move |i| ((i % classes) as i64 == class(k, i / classes)) as u8 as f32)
+        };
+        let hot = (0..K).flat_map(one).collect();
         let (dense, _) = self.explained(&[]).map_err(say)?;
         let mut dense = engine(&dense).map_err(say)?;
         let want = self.gradient(&mut dense, &array(&self.covectors(&[]), hot)).map_err(say)?;
+        let want = if *pictures == 1 { want } else { want.index_axis_move(ndarray::Axis(0), 0) };
         near(&got, &want)?;
         Ok(Some(ops))
     }

@@ -187,6 +187,7 @@ impl Net {
         let explainer = open(&self.model);
         let info = explainer.info();
         assert_eq!((info.layer.as_str(), info.grid.as_str()), (layer, grid));
+        batches::each_as_alone(layer, &self.model, &options());
         let check = info.self_check.clone().expect("it was made").to_string();
         assert!(check.contains("of finite differences"), "{check}");
         explainer

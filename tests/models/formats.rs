@@ -18,7 +18,7 @@ fn bytes_of(name: &str, values: &[f32]) -> Vec<u8> {
 }
 
 /// The network with everything in one float type.
-fn all_in(name: &str) -> Vec<u8> {
+pub fn all_in(name: &str) -> Vec<u8> {
     let dtype = i64::from(DType::named(name).0);
     let little = net::little();
     let typed = |declared: Message| declared.each(value::TYPE, |ty| ty.each(1, |tensor| tensor.set(1, dtype)));
@@ -104,7 +104,7 @@ fn around(m: &mut Model, x: &str, to: &str, scale: f32) {
 }
 
 /// Quantised from the pooled features to the scores, whose range ends at `most`.
-fn quantised(most: f32) -> Model {
+pub fn quantised(most: f32) -> Model {
     let mut m = net::with_input(17, &net::PICTURE);
     net::trunk(&mut m, "x");
     around(&mut m, "features", "features_", 16.0 / 127.0);

@@ -16,6 +16,11 @@ fn one(build: impl Fn(&mut Model)) -> Model {
     model
 }
 
+/// The score behind a sigmoid.
+pub fn sigmoid_model() -> Model {
+    one(sigmoid)
+}
+
 fn sigmoid(model: &mut Model) {
     model.add_node("Sigmoid", "sigmoid", &["logit"], &["p"], &[]);
     net::output(model, "p");

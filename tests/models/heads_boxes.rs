@@ -43,7 +43,7 @@ fn conv(model: &mut Model, scale: usize, name: &str, channels: usize, seed: u32,
 
 /// Whose scores go through what.
 #[derive(Clone, Copy, PartialEq)]
-enum Tail {
+pub enum Tail {
     Sigmoid,
     /// Nothing: the output holds logits.
     Bare,
@@ -52,7 +52,7 @@ enum Tail {
 }
 
 /// `[1, 4 + C (+ extra), A]`: boxes, and scores behind one sigmoid.
-fn v8(bias: f32, tail: Tail, extra: usize) -> Model {
+pub fn v8(bias: f32, tail: Tail, extra: usize) -> Model {
     let mut model = body();
     for (scale, side) in SCALES.into_iter().enumerate() {
         conv(&mut model, scale, &format!("head{scale}"), 4 + CLASSES + extra, 31 + scale as u32, bias);
@@ -85,7 +85,7 @@ fn v8(bias: f32, tail: Tail, extra: usize) -> Model {
 }
 
 /// `[1, A, 5 + C]`: for each scale two boxes a cell, one sigmoid over boxes, objectness and classes, boxes decoded behind it.
-fn v5(bias: f32) -> Model {
+pub fn v5(bias: f32) -> Model {
     let (mut model, no) = (body(), 5 + CLASSES);
     for (scale, side) in SCALES.into_iter().enumerate() {
         let name = |part: &str| format!("{part}{scale}");

@@ -36,7 +36,7 @@ fn ending(classes: usize, build: impl Fn(&mut Model)) -> Model {
     model
 }
 
-fn softmax() -> Model {
+pub fn softmax() -> Model {
     ending(CLASSES, |m| {
         m.add_node("Softmax", "softmax", &["logits"], &["p"], &[("axis", Attr::Int(1))]);
         net::output(m, "p");

@@ -2,6 +2,7 @@
 //! plugin of OpenVINO, which runs on any x86-64 CPU, is the case of "not the CPU" (`make openvino`).
 
 mod asked;
+mod batches;
 mod caches;
 mod openvino;
 #[path = "../support/mod.rs"]
@@ -49,8 +50,13 @@ fn weight(model: &mut Model, name: &str, shape: &[usize], seed: u32) {
 /// One convolution, pooled, and two linear layers with a ReLU between; or, if it is `tied`, one square weight twice, transposed and as it
 /// is.
 fn network(tied: bool) -> Model {
+    network_for(Some(1), tied)
+}
+
+/// The same for so many pictures at once; `None` = any number.
+fn network_for(pictures: Option<usize>, tied: bool) -> Model {
     let mut model = Model::new(17);
-    model.add_input("x", DType::F32, &[Some(1), Some(3), Some(8), Some(8)]);
+    model.add_input("x", DType::F32, &[pictures, Some(3), Some(8), Some(8)]);
     weight(&mut model, "conv", &[CLASSES, 3, 3, 3], 1);
     weight(&mut model, "square", &[CLASSES, CLASSES], 2);
     if !tied {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gstgradcam::Explainer;
+use gstgradcam::{Explainer, Options};
 
 use crate::options::ModelOptions;
 use crate::{Result, say, warn};
@@ -14,13 +14,17 @@ pub struct Args {
     /// Where to write the explained model
     #[arg(value_name = "OUT.onnx")]
     output: PathBuf,
+    /// Pictures that the explained model takes in one run, a class for each
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    batch_size: usize,
     #[command(flatten)]
     options: ModelOptions,
 }
 
 pub fn run(args: &Args) -> Result<()> {
     not_the_same(&args.model, &args.output)?;
-    let explainer = Explainer::open(&args.model, &args.options.to_options())?;
+    let options = Options { batch_size: args.batch_size, ..args.options.to_options() };
+    let explainer = Explainer::open(&args.model, &options)?;
     warn(explainer.info());
     let bytes = explainer.explained_model()?;
     let part = part(&args.output);

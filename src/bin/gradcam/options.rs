@@ -118,6 +118,7 @@ impl ModelOptions {
             },
             input_size: self.input_size,
             frame_size: None,
+            batch_size: 1,
             labels_file: self.labels_file.clone(),
             runtime_library: self.runtime_library.clone(),
             execution_provider: self.execution_provider,

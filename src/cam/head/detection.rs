@@ -29,11 +29,13 @@ struct Detection {
 pub(super) fn read(view: &View, end: &End) -> Result<Candidate, Not> {
     let output = end.output.as_str();
     let shape = view.shape(output);
-    let long: Vec<usize> = (0..shape.len()).filter(|&axis| shape[axis] != 1).collect();
-    let [a, b] = long[..] else { return Err(Not::Shape) };
-    if view.pictures() != 1 {
+    let pictures = view.pictures();
+    if pictures > 1 && shape.first() != Some(&pictures) {
         return Err(Not::Shape);
     }
+    let first = usize::from(pictures > 1);
+    let long: Vec<usize> = (first..shape.len()).filter(|&axis| shape[axis] != 1).collect();
+    let [a, b] = long[..] else { return Err(Not::Shape) };
     if let Some(node) = view
         .since_weights(output)
         .into_iter()
@@ -97,7 +99,7 @@ pub(super) fn read(view: &View, end: &End) -> Result<Candidate, Not> {
         output: output.into(),
         logits: output.into(),
         shape: shape.to_vec(),
-        pictures: 1,
+        pictures,
         classes,
         activation: if from.is_some() { Activation::Sigmoid } else { Activation::None },
         probabilities: None,
@@ -139,13 +141,13 @@ fn layout(entries: usize, last: bool, rest: &[usize], names: Option<usize>) -> L
 }
 
 impl Detection {
-    /// [count, anchors]: entries of the output, as probabilities.
-    fn rows<'g>(&self, emit: &'g Emit<'g>, output: &str, start: usize, count: usize) -> Val<'g> {
-        let cut = emit.tensor(output).slice(&[(self.axis, start, start + count, 1)]);
+    /// [N, count, anchors]: entries of the output, as probabilities.
+    fn rows<'g>(&self, emit: &'g Emit<'g>, head: &Head, start: usize, count: usize) -> Val<'g> {
+        let cut = emit.tensor(&head.output).slice(&[(self.axis, start, start + count, 1)]);
         let rows = if self.entries_first {
-            cut.reshape(&[count, self.anchors])
+            cut.reshape(&[head.pictures, count, self.anchors])
         } else {
-            cut.reshape(&[self.anchors, count]).transpose(&[1, 0])
+            cut.reshape(&[head.pictures, self.anchors, count]).transpose(&[0, 2, 1])
         };
         if self.raw { rows.unary("Sigmoid") } else { rows }
     }
@@ -157,10 +159,10 @@ impl Reading for Detection {
     }
 
     fn write<'g>(&self, emit: &'g Emit<'g>, head: &Head) -> Explained<'g> {
-        let (classes, anchors) = (head.classes, self.anchors);
-        let scores = self.rows(emit, &head.output, self.first, classes);
-        let scores = if self.objectness { scores * self.rows(emit, &head.output, BOX, 1) } else { scores };
-        let best = scores.max(&[1]).reshape(&[1, classes]);
+        let (pictures, classes, anchors) = (head.pictures, head.classes, self.anchors);
+        let scores = self.rows(emit, head, self.first, classes);
+        let scores = if self.objectness { scores * self.rows(emit, head, BOX, 1) } else { scores };
+        let best = scores.max(&[2]).reshape(&[pictures, classes]);
         let every = emit.constant(&Tensor { shape: vec![1, anchors], data: Data::I64((0..anchors as i64).collect()) });
         // of the output, the logits have all entries; joined, those of the classes alone
         let before = if head.logits == head.output { self.first } else { 0 };
@@ -168,15 +170,15 @@ impl Reading for Detection {
         let seed = move |class: Val<'g>| {
             let anchor = emit.node(
                 "ArgMax",
-                &[scores.at_class(class)],
+                &[scores.at_own_class(class)],
                 &[("axis", Attr::Int(1)), ("keepdims", Attr::Int(1))],
-                &[1, 1],
+                &[pictures, 1],
             );
             let behind = shape[axis] - before - classes;
-            let class = emit.one_hot(class, &[1, classes]).pad(&[(0, 0), (before, behind)], 0.0);
+            let class = emit.one_hot(class, &[pictures, classes]).pad(&[(0, 0), (before, behind)], 0.0);
             let (rows, columns) = if entries_first { (class, anchor.same(every)) } else { (anchor.same(every), class) };
             let sizes = [rows.shape()[1], columns.shape()[1]];
-            (rows.reshape(&[1, sizes[0], 1]) * columns.reshape(&[1, 1, sizes[1]])).reshape(&shape)
+            (rows.reshape(&[pictures, sizes[0], 1]) * columns.reshape(&[pictures, 1, sizes[1]])).reshape(&shape)
         };
         Explained { ranks: best, probabilities: best, seed: Box::new(seed) }
     }

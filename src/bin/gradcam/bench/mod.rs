@@ -1,15 +1,17 @@
-//! `gradcam bench`: plain against explained, at load and in inference, in strict alternation; and each stage of a frame.
+//! `gradcam bench`: plain against explained, at load and in inference, in strict alternation; batches, and each stage of a frame.
+
+mod batches;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use gstgradcam::Explainer;
 use gstgradcam::engine::{Config, Engine, Input, Place};
 use gstgradcam::frame::{Color, Format, Frame, FrameMut, Matrix, Plane, Range};
 use gstgradcam::onnx::Model;
 use gstgradcam::render::Painter;
+use gstgradcam::{Explainer, ModelInfo};
 use ndarray::{Array1, ArrayD, IxDyn};
 use serde_json::json;
 
@@ -23,6 +25,9 @@ pub struct Args {
     /// Timed runs of each kind (fewer than 30 say little)
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
+    /// Numbers of pictures that are explained in one run
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "1,4,8")]
+    batch: Vec<usize>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -58,7 +63,8 @@ impl Company {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let (contest, shape) = Contest::open(args)?;
+    let (contest, shape) = Contest::open(args, 1)?;
+    warn(&contest.info);
     let say = |line: String| {
         if !args.json {
             say!("{line}");
@@ -67,7 +73,7 @@ pub fn run(args: &Args) -> Result<()> {
     let (model, provider) = (args.model.display(), contest.config.place.provider.name());
     say(format!(
         "{model} at layer {:?}, input {shape:?}, on {provider}, median of {} runs each",
-        contest.layer, args.runs
+        contest.info.layer, args.runs
     ));
     say(format!("\n{:<34} {:>7} {:>10} {:>13} {:>7}", "inference", "threads", "plain ms", "explained ms", "ratio"));
     let threads = if args.options.threads == 0 { vec![1, 2] } else { vec![args.options.threads] };
@@ -83,6 +89,7 @@ pub fn run(args: &Args) -> Result<()> {
     let (plain, explained) = contest.load(args)?;
     let (plain, explained) = (milliseconds(plain), milliseconds(explained));
     say(format!("{:<34} {:>7} {plain:>10.1} {explained:>13.1} {:>7.3}", "load", "", explained / plain));
+    let batches = batches::run(args, &threads, say)?;
     say(format!("\n{:<34} {:>7} {:>10}", format!("a frame, {WIDTH}x{HEIGHT} NV12"), "threads", "ms"));
     for &count in &threads {
         for (stage, time) in stages(args, count)? {
@@ -93,8 +100,8 @@ pub fn run(args: &Args) -> Result<()> {
     }
     if args.json {
         let load = json!({ "plain-ms": plain, "explained-ms": explained });
-        let what = json!({ "model": model.to_string(), "provider": provider, "layer": contest.layer, "input": shape, "runs": args.runs });
-        say!("{:#}", json!({ "of": what, "inference": inference, "load": load, "frame": frame }));
+        let what = json!({ "model": model.to_string(), "provider": provider, "layer": contest.info.layer, "input": shape, "runs": args.runs });
+        say!("{:#}", json!({ "of": what, "inference": inference, "load": load, "batches": batches, "frame": frame }));
     }
     Ok(())
 }
@@ -103,22 +110,23 @@ pub fn run(args: &Args) -> Result<()> {
 struct Contest {
     plain: Vec<u8>,
     explained: Vec<u8>,
-    input: String,
+    info: ModelInfo,
     values: ArrayD<f32>,
     target: String,
     versus: Option<String>,
     plain_outputs: Vec<String>,
     explained_outputs: Vec<String>,
-    layer: String,
     config: Config,
 }
 
 impl Contest {
-    fn open(args: &Args) -> Result<(Contest, Vec<usize>)> {
-        let options = gstgradcam::Options { frame_size: Some((WIDTH, HEIGHT)), ..args.options.to_options() };
+    /// For so many pictures in one run; the shape of its input.
+    fn open(args: &Args, pictures: usize) -> Result<(Contest, Vec<usize>)> {
+        let frame_size = Some((WIDTH, HEIGHT));
+        let options = gstgradcam::Options { frame_size, batch_size: pictures, ..args.options.to_options() };
         let explainer = Explainer::open(&args.model, &options)?;
-        warn(explainer.info());
-        let shape = explainer.input_shape().to_vec();
+        let mut shape = explainer.input_shape().to_vec();
+        shape[0] = pictures;
         let values = noise(&shape);
         let plain = explainer.original_model()?;
         let plain_outputs: Vec<String> =
@@ -137,8 +145,7 @@ impl Contest {
             plain,
             target: named("target")?,
             versus: explainer.info().versus.then(|| named("versus")).transpose()?,
-            input: explainer.info().input.clone(),
-            layer: explainer.info().layer.clone(),
+            info: explainer.info().clone(),
             config: Config { library: options.runtime_library, place: explainer.placement(), ..Config::default() },
             explained,
             values,
@@ -204,7 +211,7 @@ impl Contest {
 
     fn run_plain(&self, engine: &mut Engine) -> Result<()> {
         let outputs: Vec<&str> = self.plain_outputs.iter().map(String::as_str).collect();
-        engine.run(&[(&self.input, Input::F32(self.values.view()))], &outputs)?;
+        engine.run(&[(&self.info.input, Input::F32(self.values.view()))], &outputs)?;
         Ok(())
     }
 
@@ -214,7 +221,7 @@ impl Contest {
         // which class is held against it makes no difference to the time
         let second = Array1::from_elem(1, -2_i64).into_dyn();
         let mut inputs =
-            vec![(self.input.as_str(), Input::F32(self.values.view())), (&self.target, Input::I64(best.view()))];
+            vec![(self.info.input.as_str(), Input::F32(self.values.view())), (&self.target, Input::I64(best.view()))];
         inputs.extend(self.versus.iter().map(|versus| (versus.as_str(), Input::I64(second.view()))));
         engine.run(&inputs, &outputs)?;
         Ok(())
