@@ -2,6 +2,10 @@
 
 ONNXRUNTIME := $(shell sed -n 's/^onnxruntime==\([0-9.]*\).*/\1/p' scripts/downloads.txt)
 RUNTIME := runtime/libonnxruntime.so.$(ONNXRUNTIME)
+# OpenVINO as a library of its own, and the runtime for NVIDIA GPUs: not needed by anything else. On a Jetson, give NVIDIA's:
+# `make check-gpu GPU_RUNTIME=.../libonnxruntime.so`.
+OPENVINO := runtime/openvino/libonnxruntime_providers_openvino_plugin.so
+GPU_RUNTIME ?= runtime/gpu/libonnxruntime.so.$(shell sed -n 's/^onnxruntime-gpu==\([0-9.]*\).*/\1/p' scripts/downloads.txt)
 MODEL := models/efficientnet-lite0.onnx
 VIDEO := media/demo.mp4
 WEIGHTS := downloads/efficientnet-lite0-57934424.pth
@@ -14,7 +18,7 @@ PROFILE :=
 PYTHON ?= python3
 # `make zoo ZOO_PYTHON=...` gives the path of one that has what scripts/zoo/requirements.txt lists, in place of an environment of its own.
 ZOO_PYTHON ?= out/zoo/venv/bin/python
-demo build install bench bench-peers zoo zoo-timings: PROFILE := --release
+demo build install bench bench-peers check-gpu zoo zoo-timings: PROFILE := --release
 
 export ORT_DYLIB_PATH ?= $(CURDIR)/$(RUNTIME)
 
@@ -26,7 +30,7 @@ SECONDS := 60
 FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing
 
-.PHONY: help demo test build install lint bench bench-peers zoo zoo-timings fuzz setup runtime model photos media clean
+.PHONY: help demo test build install lint bench bench-peers check-gpu zoo zoo-timings fuzz setup runtime openvino gpu-runtime model photos media clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' Makefile | awk -F' - ' '{ printf "%-20s%s\n", $$1, $$2 }'
@@ -59,6 +63,16 @@ bench: build runtime model ## time plain against explained inference, and each s
 bench-peers: bench $(WEIGHTS) ## the same in torch and pytorch-grad-cam, where they are installed
 	$(PYTHON) scripts/bench_peers.py $(WEIGHTS)
 
+check-gpu: build model $(GPU_RUNTIME) ## on a machine with an NVIDIA GPU: golden maps, fall-back and times on TensorRT and CUDA (docs/tensorrt.md)
+	cargo test --test gpu -- --nocapture
+	for provider in tensorrt cuda; do \
+		GRADCAM_TEST_PROVIDER=$$provider cargo test --test golden maps_equal -- --nocapture && \
+		target/release/gradcam inspect $(MODEL) --execution-provider $$provider && \
+		target/release/gradcam bench $(MODEL) --execution-provider $$provider --threads 1 || exit 1; \
+	done
+
+check-gpu: export ORT_DYLIB_PATH = $(abspath $(GPU_RUNTIME))
+
 zoo: build runtime $(ZOO_PYTHON) ## explain every torchvision architecture, and timm's and Keras's, and compare with torch: docs/zoo.md (hours)
 	$(ZOO_PYTHON) scripts/zoo/measure.py target/release/gradcam out/zoo
 	$(ZOO_PYTHON) scripts/zoo/elsewhere.py target/release/gradcam out/zoo timm
@@ -85,6 +99,10 @@ setup: ## install the Debian packages that are missing
 
 runtime: $(RUNTIME) ## download ONNX Runtime's library into runtime/
 
+openvino: $(OPENVINO) ## download OpenVINO as a provider's library into runtime/openvino/ (53 MB, x86-64)
+
+gpu-runtime: $(GPU_RUNTIME) ## download ONNX Runtime for NVIDIA GPUs into runtime/gpu/ (256 MB, x86-64)
+
 model: $(MODEL) ## make the demo model, EfficientNet-Lite0, into models/
 
 photos: $(PHOTOS) ## download the photographs that tests and the demo video are made with
@@ -102,6 +120,14 @@ out/zoo/venv/bin/python: scripts/zoo/requirements.txt
 
 $(RUNTIME):
 	scripts/fetch.sh onnxruntime runtime 'onnxruntime/capi/libonnxruntime*.so*' \
+		onnxruntime/LICENSE onnxruntime/ThirdPartyNotices.txt
+
+$(OPENVINO):
+	scripts/fetch.sh onnxruntime-ep-openvino runtime/openvino 'onnxruntime_ep_openvino/lib*.so*' \
+		onnxruntime_ep_openvino/third-party-programs.txt
+
+runtime/gpu/%:
+	scripts/fetch.sh onnxruntime-gpu runtime/gpu 'onnxruntime/capi/libonnxruntime*.so*' \
 		onnxruntime/LICENSE onnxruntime/ThirdPartyNotices.txt
 
 $(WEIGHTS):

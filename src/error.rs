@@ -106,6 +106,16 @@ pub enum Error {
         /// Each path that was tried, with its reason.
         why: String,
     },
+    /// The execution provider that was asked for cannot be used, or cannot run the model.
+    #[error("execution-provider={name} cannot be used: {why}; {needs}")]
+    Provider {
+        /// The provider, spelt as the property's value.
+        name: &'static str,
+        /// Its own words, or the runtime's.
+        why: String,
+        /// What to do.
+        needs: &'static str,
+    },
     /// ONNX Runtime refused the model.
     #[error("ONNX Runtime refuses the model: {why}")]
     Session {

@@ -1,5 +1,6 @@
 //! `Explainer`, the public heart: opens a model, probes it, lowers it, runs it.
 
+mod agreement;
 mod batch;
 mod blank;
 mod check;
@@ -11,6 +12,7 @@ mod format;
 mod info;
 mod inspection;
 mod options;
+mod place;
 mod probe;
 mod room;
 mod run;
@@ -20,6 +22,7 @@ mod verdict;
 
 use std::path::Path;
 
+pub use agreement::Agreement;
 pub use check::{MapCheck, SelfCheck};
 use engines::Engines;
 pub use equality::CamEquality;
@@ -29,6 +32,7 @@ pub use info::ModelInfo;
 pub use inspection::{FileInfo, Inspection, ScoreInfo};
 use ndarray::{Array1, ArrayD, ArrayViewD};
 pub use options::Options;
+pub use place::ProviderInfo;
 pub use scorer::Scorer;
 use sessions::Sessions;
 pub use verdict::Verdict;
@@ -72,6 +76,7 @@ impl Explainer {
 
     /// As [`Explainer::open`]; what was found on the way stays in `found` where it ends in an error.
     fn open_into(model: &Path, options: &Options, found: &mut Found) -> Result<Explainer> {
+        options.check_place()?;
         let original = found.model.insert(Model::load(model)?);
         found.declared = original.inputs();
         found.replaced = NumberFormat::replace(original);
@@ -187,6 +192,7 @@ impl Explainer {
                 layer_shape: lowered.layer.shape,
                 operators: lowered.operators,
                 labels: labels.into(),
+                provider: ProviderInfo::default(),
                 warnings,
                 self_check: None,
             },
@@ -200,6 +206,7 @@ impl Explainer {
             let request = Request { method: explainer.info.method, versus: false, ..request };
             explainer.info.self_check = Some(check::run(&mut explainer, facts, &request)?);
         }
+        explainer.place()?;
         Ok(explainer)
     }
 
@@ -281,12 +288,12 @@ impl Explainer {
         self.explained.to_bytes()
     }
 
-    /// The explained model as it is run for one class a picture: the number of classes is fixed.
+    /// The explained model as it is run for one class a picture: on the CPU the number of classes is fixed.
     ///
     /// # Errors
     /// As [`Explainer::explained_model`].
     pub fn explained_model_as_run(&self) -> Result<Vec<u8>> {
-        engines::first(&self.explained, &self.names, self.batch_size()).to_bytes()
+        self.engines.model(&self.explained, &self.names).to_bytes()
     }
 
     /// The model as it was read, its input of the size and for as many pictures as are explained, as bytes of an ONNX file.

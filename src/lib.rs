@@ -39,5 +39,8 @@ pub mod worker;
 pub use cam::{Method, ScoreKind, Target};
 #[cfg(feature = "plugin")]
 pub use element::plugin_register_static;
+pub use engine::{Precision, Provider};
 pub use error::{Error, Result};
-pub use explain::{ClassMap, Explainer, Explanation, Inspection, ModelInfo, NumberFormat, Options, Scorer};
+pub use explain::{
+    ClassMap, Explainer, Explanation, Inspection, ModelInfo, NumberFormat, Options, ProviderInfo, Scorer,
+};

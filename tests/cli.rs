@@ -119,6 +119,12 @@ fn inspect_tells_what_was_resolved() {
     assert!(equal["cosine"].as_f64().is_some_and(|c| c > 0.999_999), "{equal}");
     assert!(equal["ratio"].as_f64().is_some_and(|r| (r - 256.0).abs() < 0.1), "{equal}");
     assert_eq!((&seen["tensorrt"]["taken"], &seen["verdicts"][0]["verdict"]), (&true.into(), &"ready".into()));
+    let provider = &seen["provider"];
+    assert_eq!(
+        (&provider["name"], &provider["nodes"], &provider["cache-hit"]),
+        (&"cpu".into(), &provider["of"], &Value::Null)
+    );
+    assert_eq!((&provider["tried"][0]["name"], &provider["map-cosine"]), (&"tensorrt".into(), &Value::Null));
     let text = desk.says(&["inspect", "colours.onnx", "--no-self-check"]);
     for word in
         ["\"seen\" [1, 3, 16, 16]", "3 classes", "GlobalAveragePool", "not made", "works, but nothing was checked"]
@@ -291,6 +297,11 @@ fn what_goes_wrong_is_one_sentence() {
     assert!(desk.refuses(&["inspect", "bad.onnx"]).contains("ONNX"));
     assert!(desk.refuses(&["explain", "colours.onnx", "gone.png"]).contains("gone.png"));
     assert!(desk.refuses(&["explain", "colours.onnx", "text.png"]).contains("PNG"));
+    let absent = desk.refuses(&["explain", "colours.onnx", "p.png", "--execution-provider", "cuda"]);
+    assert!(
+        absent.contains("execution-provider=cuda cannot be used") && absent.contains("docs/tensorrt.md"),
+        "{absent}"
+    );
     let range = desk.refuses(&["explain", "colours.onnx", "p.png", "--target-class", "3"]);
     assert!(range.contains("0..=2"), "{range}");
     assert!(desk.refuses(&["explain", "colours.onnx", "p.png", "--target-class", "pink"]).contains("pink"));
@@ -316,16 +327,20 @@ fn labels_that_do_not_fit_are_said_to() {
 #[test]
 fn wrong_usage_ends_with_2_and_help_with_0() {
     let desk = Desk::new();
-    for args in
-        [&["explain"][..], &["paint"], &["inspect", "m.onnx", "--alpha", "1"], &["explain", "m", "p", "--alpha", "2"]]
-    {
+    for args in [
+        &["explain"][..],
+        &["paint"],
+        &["inspect", "m.onnx", "--provider-options", "x"],
+        &["inspect", "m.onnx", "--alpha", "1"],
+        &["explain", "m", "p", "--alpha", "2"],
+    ] {
         let output = desk.gradcam(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         assert!(stderr(&output).starts_with("gradcam: "), "{}", stderr(&output));
     }
     let help = desk.says(&["explain", "--help"]);
     let options = "method target-layer target-class score-output score-kind preprocess mean std color-format resize-mode input-size \
-        labels-file runtime-library threads time-limit alpha colormap draw-labels no-draw-labels no-self-check";
+        labels-file runtime-library execution-provider device provider-options precision provider-library engine-cache-dir threads time-limit alpha colormap draw-labels no-draw-labels no-self-check";
     for option in options.split_whitespace() {
         assert!(help.contains(&format!("--{option}")), "--{option} is missing from the help");
     }

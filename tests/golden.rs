@@ -6,10 +6,11 @@ mod support;
 use std::path::Path;
 
 use gstgradcam::frame::Region;
-use gstgradcam::{Explainer, Method, Options, Target};
+use gstgradcam::onnx::{Model, tensorrt};
+use gstgradcam::{Explainer, Method, Options, Provider, Target};
 use ndarray::{Array4, ArrayD};
 use serde_json::Value;
-use support::{cosine, demo, shared};
+use support::{cosine, demo, openvino, shared};
 
 fn open(method: Method, layer: Option<&str>) -> Explainer {
     demo(Options { method, target_layer: layer.map(String::from), ..Options::default() })
@@ -24,8 +25,22 @@ fn picture(path: &Path) -> ArrayD<f32> {
 
 const NOWHERE: Region = Region { x: 0.0, y: 0.0, width: 1.0, height: 1.0 };
 
+/// On the provider that the environment names, so that `make check-gpu` measures a GPU by the same figures.
 #[test]
 fn maps_equal_float64_autograd() {
+    let name = std::env::var("GRADCAM_TEST_PROVIDER").unwrap_or("cpu".into());
+    let provider = Provider::all().find(|one| one.name() == name).expect("a provider's name");
+    golden_maps(&Options { execution_provider: provider, ..Options::default() });
+}
+
+#[test]
+fn maps_on_openvino_equal_float64_autograd() {
+    let Some(library) = openvino() else { return };
+    let cache = Some("none".into());
+    golden_maps(&Options { provider_library: Some(library), engine_cache_dir: cache, ..Options::default() });
+}
+
+fn golden_maps(options: &Options) {
     let Some(folder) = shared().map(|data| data.join("golden")) else { return };
     let text = std::fs::read_to_string(folder.join("gradcam_lite0.json")).expect("it is there");
     let golden: Value = serde_json::from_str(&text).expect("JSON");
@@ -38,7 +53,17 @@ fn maps_equal_float64_autograd() {
         }
     }
     for layer in layers {
-        let mut explainer = open(Method::GradCam, Some(layer));
+        let target_layer = Some(layer.to_string());
+        let mut explainer = demo(Options { method: Method::GradCam, target_layer, ..options.clone() });
+        let provider = &explainer.info().provider;
+        if options.provider_library.is_some() {
+            assert_eq!(
+                (provider.name, provider.nodes),
+                ("plugin", Some(provider.of)),
+                "auto takes the library that is named"
+            );
+        }
+        println!("on {provider}");
         let (mut worst, mut largest, mut grid) = (1.0f64, 0.0f64, 0);
         for image in images {
             let input = picture(&folder.join(image["png"].as_str().expect("a name")));
@@ -103,6 +128,21 @@ fn outputs_equal_the_original_to_the_bit() {
                 a.len()
             );
             assert!(worst <= 1e-6, "{layer:?} {name}: {worst}");
+        }
+    }
+}
+
+#[test]
+fn tensorrts_parser_takes_all_of_the_explained_model() {
+    for layer in [None, Some("b10_add"), Some("b4_add")] {
+        let explained = open(Method::GradCam, layer).explained_model().expect("bytes");
+        let model = Model::from_bytes(&explained).expect("a model");
+        let mut compared = model.clone();
+        // as it is given to providers that compute in fewer digits
+        compared.compare_for_steps();
+        for model in [model, compared] {
+            let obstacles = tensorrt::obstacles(&model);
+            assert!(obstacles.iter().all(|obstacle| !obstacle.refused), "{layer:?}: {obstacles:?}");
         }
     }
 }

@@ -211,6 +211,8 @@ impl GradCam {
         }
         lock(&self.settings).resolved_target_layer = Some(info.layers.join(","));
         self.obj().notify_resolved_target_layer();
+        lock(&self.settings).active_provider = Some(info.provider.name.into());
+        self.obj().notify_active_provider();
         Ok(session)
     }
 
@@ -247,6 +249,7 @@ impl GradCam {
             info.layer,
             info.layer_shape
         );
+        gst::info!(CAT, imp = self, "runs on {}; tried before: {:?}", info.provider, info.provider.tried);
         if let Some(check) = &info.self_check {
             gst::info!(CAT, imp = self, "self-check took {} ms: {check}", check.took.as_millis());
         }

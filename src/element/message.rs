@@ -24,7 +24,7 @@ fn code(error: &Error) -> Code {
         | Error::Setting { .. }
         | Error::Session { .. }
         | Error::SelfCheck { .. } => Code::Resource(ResourceError::Settings),
-        Error::Runtime { .. } => Code::Library(LibraryError::Init),
+        Error::Runtime { .. } | Error::Provider { .. } => Code::Library(LibraryError::Init),
         Error::Inference { .. } | Error::Interrupted | Error::TimeLimit { .. } => Code::Stream(StreamError::Failed),
         Error::Frame { .. } => Code::Stream(StreamError::Format),
     }

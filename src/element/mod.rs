@@ -9,7 +9,7 @@
 use gst::glib;
 use gst::prelude::*;
 
-use crate::{cam, prep, render};
+use crate::{cam, engine, prep, render};
 
 mod frame;
 mod imp;
@@ -92,6 +92,25 @@ enumeration! {
     Binary, "binary", "One score for two classes" => cam::ScoreKind::Binary;
     Segmentation, "segmentation", "A score for each class in each place" => cam::ScoreKind::Segmentation;
     Detection, "detection", "Boxes with scores, as YOLO gives them" => cam::ScoreKind::Detection;
+}
+
+enumeration! {
+    /// Values of the property `execution-provider`.
+    ExecutionProvider = "GstGradCamExecutionProvider", engine::Provider:
+    #[default] Auto, "auto", "The first that works: the plugin, if one is named, TensorRT, CUDA, OpenVINO, the CPU" => engine::Provider::Auto;
+    TensorRt, "tensorrt", "NVIDIA GPUs, through TensorRT" => engine::Provider::TensorRt;
+    Cuda, "cuda", "NVIDIA GPUs, operator by operator" => engine::Provider::Cuda;
+    OpenVino, "openvino", "Intel's CPUs, GPUs and NPUs" => engine::Provider::OpenVino;
+    Cpu, "cpu", "ONNX Runtime's own operators" => engine::Provider::Cpu;
+    Plugin, "plugin", "The library that provider-library names" => engine::Provider::Plugin;
+}
+
+enumeration! {
+    /// Values of the property `precision`.
+    Precision = "GstGradCamPrecision", engine::Precision:
+    #[default] Fp32, "fp32", "As the model says" => engine::Precision::Fp32;
+    Fp16, "fp16", "float16, where the provider finds it faster" => engine::Precision::Fp16;
+    Bf16, "bf16", "bfloat16, where the provider finds it faster" => engine::Precision::Bf16;
 }
 
 enumeration! {

@@ -8,8 +8,8 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::imp::State;
-use super::{ColorFormat, Colormap, Method, Preprocess, ResizeMode, ScoreKind};
-use crate::engine::data_folder;
+use super::{ColorFormat, Colormap, ExecutionProvider, Method, Precision, Preprocess, ResizeMode, ScoreKind};
+use crate::engine::{data_folder, parse_options};
 use crate::error::{Error, Result};
 use crate::explain::Options;
 use crate::prep::{Overrides, parse_numbers, parse_size};
@@ -58,6 +58,20 @@ pub struct GradCam {
         blurb = "Write name and probability of the explained classes on the frame")]
     #[property(name = "runtime-library", get, set, type = Option<String>, member = runtime_library, mutable_ready, nick = "Runtime library",
         blurb = "Path of ONNX Runtime's shared library (unset = ORT_DYLIB_PATH, else beside the plugin, the user's data directory, the system)")]
+    #[property(name = "execution-provider", get, set, type = ExecutionProvider, member = execution_provider, mutable_ready, nick = "Execution provider",
+        blurb = "What computes the model; one that is named must work", builder(ExecutionProvider::default()))]
+    #[property(name = "active-provider", get, type = Option<String>, member = active_provider, nick = "Active provider",
+        blurb = "What computes the model now, as execution-provider names it (null until the model is open)")]
+    #[property(name = "device", get, set, type = Option<String>, member = device, mutable_ready, nick = "Device",
+        blurb = "Which of the provider's devices: 0, 1, ... for TensorRT and CUDA, CPU, GPU, NPU for OpenVINO (unset = the provider's choice)")]
+    #[property(name = "provider-options", get, set, type = Option<String>, member = provider_options, mutable_ready, nick = "Provider options",
+        blurb = "More options in the provider's own words, \"key=value,key=value\"")]
+    #[property(name = "precision", get, set, type = Precision, member = precision, mutable_ready, nick = "Precision",
+        blurb = "Numbers that the provider computes in", builder(Precision::default()))]
+    #[property(name = "provider-library", get, set, type = Option<String>, member = provider_library, mutable_ready, nick = "Provider library",
+        blurb = "Path of the shared library of a provider of its own, such as OpenVINO's plugin (ONNX Runtime's RegisterExecutionProviderLibrary)")]
+    #[property(name = "engine-cache-dir", get, set, type = Option<String>, member = engine_cache_dir, mutable_ready, nick = "Engine cache",
+        blurb = "Folder for what providers build, to start faster the next time, or \"none\" (unset = gradcam in the user's cache directory)")]
     #[property(name = "threads", get, set, type = u32, member = threads, minimum = 0, maximum = 1024, default = 0, mutable_ready, nick = "Threads",
         blurb = "Threads that compute one frame (0 = automatic)")]
     #[property(name = "time-limit", get, set, type = f64, member = time_limit, minimum = 0.0, maximum = 86_400.0, default = Options::TIME_LIMIT.as_secs_f64(), mutable_ready, nick = "Time limit",
@@ -95,6 +109,13 @@ pub(super) struct Settings {
     colormap: Colormap,
     draw_labels: bool,
     runtime_library: Option<String>,
+    execution_provider: ExecutionProvider,
+    pub(super) active_provider: Option<String>,
+    device: Option<String>,
+    provider_options: Option<String>,
+    precision: Precision,
+    provider_library: Option<String>,
+    engine_cache_dir: Option<String>,
     threads: u32,
     time_limit: f64,
     self_check: bool,
@@ -122,6 +143,13 @@ impl Default for Settings {
             colormap: Colormap::default(),
             draw_labels: true,
             runtime_library: None,
+            execution_provider: ExecutionProvider::default(),
+            active_provider: None,
+            device: None,
+            provider_options: None,
+            precision: Precision::default(),
+            provider_library: None,
+            engine_cache_dir: None,
             threads: 0,
             time_limit: Options::TIME_LIMIT.as_secs_f64(),
             self_check: true,
@@ -169,6 +197,12 @@ impl Settings {
             batch_size: 1,
             labels_file: set(&self.labels_file).map(PathBuf::from),
             runtime_library: set(&self.runtime_library).map(PathBuf::from),
+            execution_provider: self.execution_provider.into(),
+            device: set(&self.device).map(str::to_owned),
+            provider_options: set(&self.provider_options).map(pairs).transpose()?.unwrap_or_default(),
+            precision: self.precision.into(),
+            provider_library: set(&self.provider_library).map(PathBuf::from),
+            engine_cache_dir: set(&self.engine_cache_dir).map(PathBuf::from),
             threads: self.threads as usize,
             time_limit: Options::time_limit_of(self.time_limit),
             self_check: self.self_check,
@@ -200,6 +234,10 @@ fn numbers(name: &'static str, text: &str) -> Result<Vec<f32>> {
         value: text.into(),
         why: format!("{why}; expected one number a channel, as in \"0.485,0.456,0.406\""),
     })
+}
+
+fn pairs(text: &str) -> Result<Vec<(String, String)>> {
+    parse_options(text).map_err(|why| Error::Setting { name: "provider-options", value: text.into(), why })
 }
 
 fn size(text: &str) -> Result<(usize, usize)> {

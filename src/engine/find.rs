@@ -58,9 +58,14 @@ fn folders() -> Vec<PathBuf> {
 
 /// `$XDG_DATA_HOME/gradcam`, by default `~/.local/share/gradcam`: where `make install` puts the runtime and the demo model.
 pub fn data_folder() -> Option<PathBuf> {
-    let xdg = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || env::var_os("HOME").filter(|home| !home.is_empty()).map(|home| Path::new(&home).join(".local/share"));
-    xdg.or_else(home).map(|data| data.join("gradcam"))
+    own_folder("XDG_DATA_HOME", ".local/share")
+}
+
+/// Our folder in the one that a variable of the XDG Base Directory Specification names, by default `home` in the user's home.
+pub fn own_folder(variable: &str, home: &str) -> Option<PathBuf> {
+    let xdg = env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || env::var_os("HOME").filter(|home| !home.is_empty()).map(|user| Path::new(&user).join(home));
+    xdg.or_else(home).map(|folder| folder.join("gradcam"))
 }
 
 /// The file that our own code was loaded from, if it is the plugin: Linux lists it among the process's mappings.

@@ -1,7 +1,10 @@
 //! ONNX Runtime: finds the library, holds the one Environment, makes and runs sessions; sees bytes and arrays, never graphs.
 
+mod cache;
 mod find;
+mod provider;
 mod runtime;
+mod session;
 mod value;
 mod watch;
 mod weight;
@@ -14,11 +17,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ndarray::{ArrayD, ArrayViewD};
-use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::logging::LogLevel;
 use ort::session::{RunOptions, Session};
 
 use crate::error::{Error, Result, panic_text};
+pub use cache::default_folder as cache_folder;
 pub use find::data_folder;
+pub use provider::{Place, Placed, Precision, Provider, Range, parse_options};
 use value::Buffer;
 use watch::Watch;
 pub use weight::Weight;
@@ -37,6 +42,8 @@ pub struct Config {
     pub unoptimized: bool,
     /// The longest that one run may take; a longer one ends with [`Error::TimeLimit`]. `None` = as long as it takes.
     pub time_limit: Option<Duration>,
+    /// Where it runs: on the CPU, if nothing else is said.
+    pub place: Place,
 }
 
 /// A tensor that goes in; its memory must be contiguous, it is not copied.
@@ -87,6 +94,8 @@ pub struct Engine {
     converted: HashMap<String, Buffer>,
     outputs: Vec<Info>,
     library: PathBuf,
+    placed: Placed,
+    logged: bool,
     current: Interrupter,
     _watch: Option<Watch>,
 }
@@ -141,7 +150,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Runtime`] where no library can be loaded, [`Error::Session`] where the runtime refuses the model,
-    /// [`Error::Setting`] for an absurd number of threads.
+    /// [`Error::Provider`] where the provider does, or cannot be used; [`Error::Setting`] for an absurd number of threads.
     pub fn new(model: &[u8], config: &Config) -> Result<Engine> {
         Self::with_weights(model, &[], config)
     }
@@ -156,14 +165,13 @@ impl Engine {
             return Err(Error::Setting { name: "threads", value: config.threads.to_string(), why });
         }
         let runtime = runtime::load(config.library.as_deref())?;
-        let make = || session(&runtime.environment, model, weights, config);
-        let session = guarded(make).map_err(|why| Error::Session { why })?;
+        let session::Made { session, placed, logged } = session::make(&runtime, model, weights, config)?;
         let inputs: Vec<Info> = session.inputs().iter().map(value::info).collect();
         let outputs = session.outputs().iter().map(value::info).collect();
         let converted = inputs.iter().filter_map(|info| Some((info.name.clone(), Buffer::of(&info.kind)?))).collect();
         let current = Interrupter::default();
         let _watch = config.time_limit.map(|limit| Watch::start(current.clone(), limit)).transpose()?;
-        Ok(Engine { session, inputs, converted, outputs, library: runtime.path, current, _watch })
+        Ok(Engine { session, inputs, converted, outputs, library: runtime.path, placed, logged, current, _watch })
     }
 
     /// The inputs that must be given.
@@ -179,6 +187,11 @@ impl Engine {
     /// The library that this engine runs on: not the one of [`Config::library`] where another was loaded before it.
     pub fn library(&self) -> &Path {
         &self.library
+    }
+
+    /// What became of the model on its provider.
+    pub fn placed(&self) -> &Placed {
+        &self.placed
     }
 
     /// Runs; returns the outputs asked for, in that order.
@@ -205,7 +218,11 @@ impl Engine {
             }
         }
         let converted = &self.converted;
-        let options = Arc::new(guarded(RunOptions::new).map_err(failed)?);
+        let mut options = guarded(RunOptions::new).map_err(failed)?;
+        if self.logged {
+            guarded(|| options.set_log_level(LogLevel::Fatal)).map_err(failed)?;
+        }
+        let options = Arc::new(options);
         *self.current.slot() = Some(Run { options: Arc::clone(&options), since: Instant::now(), stopped: None });
         let session = &mut self.session;
         let result = guarded(|| {
@@ -261,27 +278,6 @@ impl Engine {
 /// A process runs on one library: where one is loaded already, that is the one told, whatever `library` names.
 pub fn runtime(library: Option<&Path>) -> Result<(String, PathBuf)> {
     runtime::load(library).map(|loaded| (loaded.version, loaded.path))
-}
-
-fn session(
-    environment: &ort::environment::Environment,
-    model: &[u8],
-    weights: &[(String, Weight)],
-    config: &Config,
-) -> ort::Result<Session> {
-    let level = if config.unoptimized { GraphOptimizationLevel::Disable } else { GraphOptimizationLevel::All };
-    // Threads that spin while they wait eat the cores of the decoder, and cost a second session dearly.
-    let builder = Session::builder(environment)?
-        .with_optimization_level(level)?
-        .with_prepacking(!config.unoptimized)?
-        .with_inter_threads(1)?
-        .with_intra_threads(config.threads)?
-        .with_intra_op_spinning(false)?
-        .with_inter_op_spinning(false)?;
-    let add = |builder: SessionBuilder, (name, weight): &(String, Weight)| {
-        Ok::<_, ort::Error>(builder.with_external_initializer(name, weight.0.clone())?)
-    };
-    weights.iter().try_fold(builder, add)?.commit_from_memory(model)
 }
 
 /// Calls into the runtime; an error and a panic both come back as one line of text.

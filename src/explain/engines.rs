@@ -1,4 +1,5 @@
-//! The engines that run an explained model: one for a single class, and one for any number of them from when it is first needed.
+//! The engines that run an explained model: on the CPU one for a single class, and one for any number of them from when it is first
+//! needed; elsewhere one for all.
 
 use super::sessions::Sessions;
 use crate::cam::Names;
@@ -17,13 +18,24 @@ pub(super) struct Engines {
 }
 
 impl Engines {
-    /// A model of several pictures has one engine: it takes a class for each.
+    /// On the CPU. A model of several pictures has one engine: it takes a class for each.
     ///
     /// # Errors
     /// As [`Engine::new`].
     pub fn open(sessions: &Sessions, explained: &Model, names: &Names, pictures: usize) -> Result<Engines> {
-        let first = sessions.open(&first(explained, names, pictures))?;
-        Ok(Engines { first, single: pictures == 1, several: None })
+        let single = pictures == 1;
+        let first = sessions.open(&if single { self::single(explained, names) } else { explained.clone() })?;
+        Ok(Engines { first, single, several: None })
+    }
+
+    /// An engine on another provider, which may take minutes to build: it takes any number of classes.
+    pub fn elsewhere(engine: Engine) -> Engines {
+        Engines { first: engine, single: false, several: None }
+    }
+
+    /// The explained model as the first engine runs it.
+    pub fn model(&self, explained: &Model, names: &Names) -> Model {
+        if self.single { single(explained, names) } else { explained.clone() }
     }
 
     /// Stops a run of either.
@@ -52,11 +64,8 @@ impl Engines {
     }
 }
 
-/// The explained model as the first engine runs it.
-pub(super) fn first(explained: &Model, names: &Names, pictures: usize) -> Model {
-    let mut first = explained.clone();
-    if pictures == 1 {
-        [&names.target, &names.versus].into_iter().for_each(|name| first.pin_input(name, DType::I64, &[1]));
-    }
-    first
+fn single(explained: &Model, names: &Names) -> Model {
+    let mut single = explained.clone();
+    [&names.target, &names.versus].into_iter().for_each(|name| single.pin_input(name, DType::I64, &[1]));
+    single
 }

@@ -26,7 +26,7 @@ pub struct CamEquality {
 ///
 /// # Errors
 /// As a session on the model, and a run of it.
-pub(super) fn compare(explainer: &mut Explainer, facts: &Facts, request: &Request) -> Result<Option<CamEquality>> {
+pub(super) fn compare(explainer: &Explainer, facts: &Facts, request: &Request) -> Result<Option<CamEquality>> {
     let info = &explainer.info;
     if info.method != Method::GradCam || info.layers.len() != 1 || info.versus {
         return Ok(None);
@@ -44,9 +44,10 @@ pub(super) fn compare(explainer: &mut Explainer, facts: &Facts, request: &Reques
         [Output::F32(map)] => map.clone().into_dimensionality().map_err(super::shape_error),
         _ => Err(Error::SelfCheck { why: "a map is no float32 tensor".into() }),
     };
-    let mut engine = explainer.sessions.open(&lowered.model)?;
+    // both on the CPU, whatever explains: with fewer digits they differ
+    let (mut engine, mut own) =
+        (explainer.sessions.open(&lowered.model)?, explainer.sessions.open(&explainer.explained)?);
     let cam: Array4<f32> = map(engine.run(&inputs(&lowered.names.target), &[&lowered.names.map])?)?;
-    let own = explainer.engines.of(targets.len(), &explainer.sessions, &explainer.explained)?;
     let gradcam = map(own.run(&inputs(&explainer.names.target), &[&explainer.names.map])?)?;
     let dot = |a: &Array4<f32>, b: &Array4<f32>| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
     let (both, cams, gradcams): (f64, f64, f64) = (dot(&cam, &gradcam), dot(&cam, &cam), dot(&gradcam, &gradcam));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{NumberFormat, SelfCheck};
+use super::{NumberFormat, ProviderInfo, SelfCheck};
 use crate::cam::{Method, ScoreKind, Target};
 use crate::error::{Error, Result};
 use crate::labels;
@@ -47,6 +47,8 @@ pub struct ModelInfo {
     pub operators: Vec<(String, usize, bool)>,
     /// Class names; empty if none were found.
     pub labels: Arc<[String]>,
+    /// What computes it.
+    pub provider: ProviderInfo,
     /// Things the user should know (too few labels, ...), a sentence each.
     pub warnings: Vec<String>,
     /// The self-check, if it was made.

@@ -100,9 +100,9 @@ impl Inspection {
             took,
         };
         seen.look_inside(&found, options);
-        let done = opened.and_then(|mut explainer| {
+        let done = opened.and_then(|explainer| {
             if let Some(facts) = &found.facts {
-                seen.equality = equality::compare(&mut explainer, facts, &options.request(found.class_names))?;
+                seen.equality = equality::compare(&explainer, facts, &options.request(found.class_names))?;
             }
             Ok(explainer)
         });

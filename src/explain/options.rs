@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cam::{Method, Request, ScoreKind};
-use crate::engine::Config;
+use crate::engine::{Config, Place, Precision, Provider, cache_folder};
+use crate::error::{Error, Result};
 use crate::prep::Overrides;
 
 /// What can be asked of an [`Explainer`](super::Explainer); the fields are spelt as the element's properties are.
@@ -36,6 +37,19 @@ pub struct Options {
     pub labels_file: Option<PathBuf>,
     /// ONNX Runtime's shared library.
     pub runtime_library: Option<PathBuf>,
+    /// What computes the model; [`Provider::Auto`] = the first that works of TensorRT, CUDA, OpenVINO and the CPU, a library that is
+    /// named before all.
+    pub execution_provider: Provider,
+    /// Which of the provider's devices, in its own words: "0", "GPU", "NPU"; `None` = its choice.
+    pub device: Option<String>,
+    /// More options in the provider's own words.
+    pub provider_options: Vec<(String, String)>,
+    /// Numbers that the provider computes in.
+    pub precision: Precision,
+    /// The shared library of a provider of its own, for ONNX Runtime's `RegisterExecutionProviderLibrary`.
+    pub provider_library: Option<PathBuf>,
+    /// The folder for what providers build; `None` = `gradcam` in the user's cache folder, "none" = nothing is kept.
+    pub engine_cache_dir: Option<PathBuf>,
     /// Threads within an operator; 0 = the runtime's choice.
     pub threads: usize,
     /// The longest that one run of the model may take, at load or on a frame; `None` = as long as it takes.
@@ -58,6 +72,12 @@ impl Default for Options {
             batch_size: 1,
             labels_file: None,
             runtime_library: None,
+            execution_provider: Provider::Auto,
+            device: None,
+            provider_options: Vec::new(),
+            precision: Precision::Fp32,
+            provider_library: None,
+            engine_cache_dir: None,
             threads: 0,
             time_limit: Some(Self::TIME_LIMIT),
             self_check: true,
@@ -81,6 +101,65 @@ impl Options {
             time_limit: self.time_limit,
             ..Config::default()
         }
+    }
+
+    /// The same on the CPU.
+    pub fn on_cpu(&self) -> Options {
+        let Options { engine_cache_dir, self_check, .. } = self.clone();
+        let cpu = Options { execution_provider: Provider::Cpu, engine_cache_dir, self_check, ..Options::default() };
+        self.placed_as(&cpu)
+    }
+
+    /// The same where others say, and checked if they say so.
+    pub(super) fn placed_as(&self, other: &Options) -> Options {
+        let other = other.clone();
+        Options {
+            execution_provider: other.execution_provider,
+            device: other.device,
+            provider_options: other.provider_options,
+            precision: other.precision,
+            provider_library: other.provider_library,
+            engine_cache_dir: other.engine_cache_dir,
+            self_check: other.self_check,
+            ..self.clone()
+        }
+    }
+
+    /// Where a provider is to run.
+    pub(super) fn place(&self, provider: Provider) -> Place {
+        let cache = match &self.engine_cache_dir {
+            Some(folder) if folder.as_os_str() == "none" => None,
+            Some(folder) => Some(std::path::absolute(folder).unwrap_or_else(|_| folder.clone())),
+            None => cache_folder(),
+        };
+        Place {
+            provider,
+            device: self.device.clone(),
+            options: self.provider_options.clone(),
+            precision: self.precision,
+            library: self.provider_library.clone().filter(|_| provider == Provider::Plugin),
+            cache,
+            ..Place::default()
+        }
+    }
+
+    /// Refuses wishes that the provider asked for could not meet, before anything is opened.
+    pub(super) fn check_place(&self) -> Result<()> {
+        let asked = self.execution_provider;
+        let refuse = |name, value: String, why: String| Err(Error::Setting { name, value, why });
+        if let Some(library) = &self.provider_library
+            && !asked.candidates(true).contains(&Provider::Plugin)
+        {
+            let why = format!("execution-provider={} does not read it; set that to plugin or auto", asked.name());
+            return refuse("provider-library", library.display().to_string(), why);
+        }
+        if asked == Provider::Auto && !self.provider_options.is_empty() {
+            let told: Vec<_> = self.provider_options.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            return refuse("provider-options", told.join(","), "say in execution-provider whose they are".into());
+        }
+        let mut named =
+            asked.candidates(self.provider_library.is_some()).into_iter().filter(|_| asked != Provider::Auto);
+        named.try_for_each(|provider| provider.check(&self.place(provider), self.threads))
     }
 
     /// `class_names` of them are known.

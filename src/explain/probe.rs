@@ -205,6 +205,27 @@ fn strangers(error: Error, graph: &Graph) -> Error {
     Error::Session { why: why + &named }
 }
 
+/// The node behind a size below zero, at which the runtime's binding panics without a name: the first whose outputs it does not bear.
+fn negative(error: Error, graph: &Graph, probe: &Model, names: &[&str], sessions: &Sessions) -> Error {
+    let told = |error: &Error| matches!(error, Error::Session { why } if why.contains("dim_values must be -1"));
+    if !told(&error) {
+        return error;
+    }
+    let fails = |count: &usize| {
+        let mut part = probe.clone();
+        part.keep_outputs(&names[..*count]);
+        sessions.unoptimized(&part).is_err_and(|error| told(&error))
+    };
+    let counts: Vec<usize> = (1..=names.len()).collect();
+    let first = counts.partition_point(|count| !fails(count));
+    match names.get(first).and_then(|name| graph.maker_node(name)) {
+        Some(node) => Error::Session {
+            why: format!("its {} node {:?} would make a tensor with a size below zero", node.op(), node.name()),
+        },
+        None => error,
+    }
+}
+
 /// Runs the model once on a blank frame, every tensor an output.
 pub(super) fn measure(model: &Model, picture: &Picture, sessions: &Sessions) -> Result<Facts> {
     let graph = Graph::new(model)?;
@@ -219,7 +240,7 @@ pub(super) fn measure(model: &Model, picture: &Picture, sessions: &Sessions) -> 
     let depends = depends_on_picture(&graph, &picture.name);
     let (kinds, outputs) = sessions
         .unoptimized(&probe)
-        .map_err(|e| strangers(e, &graph))
+        .map_err(|e| negative(strangers(e, &graph), &graph, &probe, &names, sessions))
         .and_then(|mut engine| {
             room::enough(model, &graph, picture, engine.outputs())?;
             let input = [(picture.name.as_str(), Input::F32(blank.view()))];

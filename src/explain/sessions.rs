@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::engine::{Config, Engine, Weight};
+use crate::engine::{Config, Engine, Place, Weight};
 use crate::error::Result;
 use crate::onnx::Model;
 
@@ -38,6 +38,15 @@ impl Sessions {
     /// As [`Engine::new`].
     pub fn open(&self, model: &Model) -> Result<Engine> {
         self.configured(model, &self.config)
+    }
+
+    /// A session elsewhere than on the CPU, which gets the weights with the model: what other providers make of memory that is not theirs
+    /// differs.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn open_at(&self, model: &Model, place: Place) -> Result<Engine> {
+        Engine::new(&model.to_bytes()?, &Config { place, ..self.config.clone() })
     }
 
     /// As [`Sessions::open`], its graph as it is, so that every tensor can be an output.

@@ -11,6 +11,7 @@ mod formats;
 mod models;
 mod process;
 mod properties;
+mod providers;
 #[allow(dead_code)]
 #[path = "../models/raw.rs"]
 mod raw;

@@ -19,7 +19,7 @@ fn own_properties() -> Vec<gst::glib::ParamSpec> {
 #[test]
 fn every_property_says_what_it_is_and_when_it_may_change() {
     let names: Vec<String> = own_properties().iter().map(|p| p.name().to_string()).collect();
-    assert_eq!(names.len(), 22, "{names:?}");
+    assert_eq!(names.len(), 29, "{names:?}");
     for property in own_properties() {
         let (name, flags) = (property.name(), property.flags());
         assert!(!property.nick().is_empty() && property.nick() != name, "{name} has no nick");
@@ -141,7 +141,9 @@ fn every_row_of_the_librarys_tables_is_a_value_of_its_property() {
         class.values().iter().map(|value| value.nick().to_string()).collect()
     };
     let auto = || std::iter::once("auto");
-    let rows: [(&str, Vec<&str>); 5] = [
+    let rows: [(&str, Vec<&str>); 7] = [
+        ("execution-provider", gstgradcam::Provider::all().map(|p| p.name()).collect()),
+        ("precision", gstgradcam::Precision::ALL.iter().map(|p| p.name()).collect()),
         ("method", gstgradcam::Method::all().map(|m| m.name()).collect()),
         ("preprocess", Preprocess::ALL.iter().map(|p| p.name()).collect()),
         ("color-format", auto().chain(ColorFormat::ALL.iter().map(|c| c.name())).collect()),

@@ -53,7 +53,7 @@ fn child_bad_libraries() {
     says("cut.so", "cannot be opened: ");
     says("folder", "is a folder; name the library file");
     says("other.so", "not ONNX Runtime's");
-    says("old.so", "is ONNX Runtime 1.9.0, too old: 1.17 or later is needed");
+    says("old.so", "is ONNX Runtime 1.9.0, too old: 1.22 or later is needed");
     says("foreign.so", "is built for ");
 
     // Beside a good library the folder's sentence names it.

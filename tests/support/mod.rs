@@ -29,6 +29,16 @@ pub fn runtime() -> Option<PathBuf> {
     found.filter(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("libonnxruntime.so"))).max()
 }
 
+/// OpenVINO's plugin as `make openvino` lays it down; says so where it is not there.
+pub fn openvino() -> Option<PathBuf> {
+    let library = root().join("runtime/openvino/libonnxruntime_providers_openvino_plugin.so");
+    if !library.exists() {
+        println!("not run: {} is not there; `make openvino` fetches it", library.display());
+        return None;
+    }
+    Some(library)
+}
+
 /// The demo model.
 pub fn demo_model() -> PathBuf {
     let path = root().join("models/efficientnet-lite0.onnx");

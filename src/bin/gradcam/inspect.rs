@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use gstgradcam::explain::{CamEquality, MapCheck, SelfCheck};
 use gstgradcam::onnx::{ValueInfo, tensorrt};
-use gstgradcam::{Inspection, ModelInfo};
+use gstgradcam::{Inspection, ModelInfo, ProviderInfo};
 use serde_json::{Map, Value, json};
 
 use crate::options::ModelOptions;
@@ -92,6 +92,8 @@ fn resolved(info: &ModelInfo) -> Rows {
         vec![("numbers", info.format.to_string()), ("labels", labels), ("method", info.method.name().into())];
     rows.push(("layer", format!("{:?} {:?}", info.layer, info.layer_shape)));
     rows.push(("grid", info.grid.clone()));
+    rows.push(("provider", info.provider.to_string()));
+    rows.extend(info.provider.tried.iter().map(|(name, why)| ("", format!("not {name}: {why}"))));
     rows
 }
 
@@ -208,12 +210,28 @@ fn as_json(seen: &Inspection) -> Value {
         "other-layers": others.map(|layer| &layer.tensor).collect::<Vec<_>>(),
         "operators": { "with-rule": ruled(true), "without-rule": ruled(false), "missing": nodes(&seen.without_rule) },
         "tensorrt": seen.tensorrt.as_ref().map(|obstacles| trt_json(obstacles)),
+        "provider": info.map(|info| provider_json(&info.provider)),
         "self-check": info.and_then(|info| info.self_check.as_ref()).map(check_json),
         "cam-equality": seen.equality.map(|CamEquality { cosine, ratio }| json!({ "cosine": cosine, "ratio": ratio })),
         "opened-ms": milliseconds(seen.took),
         "warnings": info.map_or(&[][..], |info| &info.warnings),
         "verdicts": seen.verdicts.iter().map(|v| json!({ "verdict": v.name(), "why": v.why() })).collect::<Vec<_>>(),
         "error": seen.error.as_ref().map(ToString::to_string),
+    })
+}
+
+fn provider_json(provider: &ProviderInfo) -> Value {
+    let tried = provider.tried.iter().map(|(name, why)| json!({ "name": name, "why": why }));
+    json!({
+        "name": provider.name,
+        "runtime-name": provider.runtime,
+        "nodes": provider.nodes,
+        "of": provider.of,
+        "cache-hit": provider.cache,
+        "map-cosine": provider.agreement.map(|agreement| agreement.cosine),
+        "output-difference": provider.agreement.map(|agreement| agreement.outputs),
+        "tried": tried.collect::<Vec<_>>(),
+        "text": provider.to_string(),
     })
 }
 

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use gstgradcam::engine::parse_options;
 use gstgradcam::prep::{ColorFormat, Overrides, Preprocess, ResizeMode, parse_size};
 use gstgradcam::render::{Colormap, Style};
-use gstgradcam::{Method, Options, ScoreKind};
+use gstgradcam::{Method, Options, Precision, Provider, ScoreKind};
 
 /// One of the words that are known.
 pub fn choice<T: Copy + Send + Sync + 'static>(
@@ -60,6 +61,24 @@ pub struct ModelOptions {
     /// ONNX Runtime's shared library [default: ORT_DYLIB_PATH, else the usual places]
     #[arg(long, value_name = "FILE")]
     runtime_library: Option<PathBuf>,
+    /// What computes the model; auto = the first that works
+    #[arg(long, default_value = "auto", value_parser = choice(Provider::all(), Provider::name))]
+    execution_provider: Provider,
+    /// Which of the provider's devices: 0, 1, ... for TensorRT and CUDA, CPU, GPU, NPU for OpenVINO [default: the provider's choice]
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// More options in the provider's own words
+    #[arg(long, default_value = "", hide_default_value = true, value_name = "K=V,...", value_parser = ProviderOptions::parse)]
+    provider_options: ProviderOptions,
+    /// Numbers that the provider computes in
+    #[arg(long, default_value = "fp32", value_parser = choice(Precision::ALL, Precision::name))]
+    precision: Precision,
+    /// Shared library of a provider of its own, such as OpenVINO's plugin
+    #[arg(long, value_name = "FILE")]
+    provider_library: Option<PathBuf>,
+    /// Folder for what providers build, or none [default: gradcam in the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    engine_cache_dir: Option<PathBuf>,
     /// Threads within an operator; 0 = the runtime's choice
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
@@ -69,6 +88,16 @@ pub struct ModelOptions {
     /// Do not compare the explained model with the original and with finite differences at load
     #[arg(long)]
     no_self_check: bool,
+}
+
+/// Options of a provider: a bare list would mean an option that is given several times.
+#[derive(Debug, Clone)]
+struct ProviderOptions(Vec<(String, String)>);
+
+impl ProviderOptions {
+    fn parse(text: &str) -> Result<Self, String> {
+        parse_options(text).map(Self)
+    }
 }
 
 impl ModelOptions {
@@ -92,6 +121,12 @@ impl ModelOptions {
             batch_size: 1,
             labels_file: self.labels_file.clone(),
             runtime_library: self.runtime_library.clone(),
+            execution_provider: self.execution_provider,
+            device: self.device.clone(),
+            provider_options: self.provider_options.0.clone(),
+            precision: self.precision,
+            provider_library: self.provider_library.clone(),
+            engine_cache_dir: self.engine_cache_dir.clone(),
             threads: self.threads,
             time_limit: Options::time_limit_of(self.time_limit),
             self_check: !self.no_self_check,
@@ -103,10 +138,13 @@ impl ModelOptions {
     pub fn properties(&self) -> Vec<(&'static str, String)> {
         let list = |values: &Vec<f32>| values.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
         let path = |path: &PathBuf| path.to_string_lossy().into_owned();
+        let pairs = self.provider_options.0.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>();
         let mut given = vec![
             ("method", self.method.name().to_string()),
             ("score-kind", self.score_kind.name().to_string()),
             ("preprocess", self.preprocess.name().to_string()),
+            ("execution-provider", self.execution_provider.name().to_string()),
+            ("precision", self.precision.name().to_string()),
             ("threads", self.threads.to_string()),
             ("time-limit", self.time_limit.to_string()),
         ];
@@ -121,6 +159,10 @@ impl ModelOptions {
             ("input-size", self.input_size.map(|(width, height)| format!("{width}x{height}"))),
             ("labels-file", self.labels_file.as_ref().map(path)),
             ("runtime-library", self.runtime_library.as_ref().map(path)),
+            ("device", self.device.clone()),
+            ("provider-options", Some(pairs.join(",")).filter(|text| !text.is_empty())),
+            ("provider-library", self.provider_library.as_ref().map(path)),
+            ("engine-cache-dir", self.engine_cache_dir.as_ref().map(path)),
             ("self-check", self.no_self_check.then(|| "false".into())),
         ];
         given.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use gstgradcam::engine::{Config, Engine, Input};
+use gstgradcam::engine::{Config, Engine, Input, Place};
 use gstgradcam::frame::{Color, Format, Frame, FrameMut, Matrix, Plane, Range};
 use gstgradcam::onnx::Model;
 use gstgradcam::render::Painter;
@@ -70,8 +70,11 @@ pub fn run(args: &Args) -> Result<()> {
             say!("{line}");
         }
     };
-    let model = args.model.display();
-    say(format!("{model} at layer {:?}, input {shape:?}, median of {} runs each", contest.info.layer, args.runs));
+    let (model, provider) = (args.model.display(), contest.config.place.provider.name());
+    say(format!(
+        "{model} at layer {:?}, input {shape:?}, on {provider}, median of {} runs each",
+        contest.info.layer, args.runs
+    ));
     say(format!("\n{:<34} {:>7} {:>10} {:>13} {:>7}", "inference", "threads", "plain ms", "explained ms", "ratio"));
     let threads = if args.options.threads == 0 { vec![1, 2] } else { vec![args.options.threads] };
     let (mut inference, mut frame) = (Vec::new(), Vec::new());
@@ -97,8 +100,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     if args.json {
         let load = json!({ "plain-ms": plain, "explained-ms": explained });
-        let what =
-            json!({ "model": model.to_string(), "layer": contest.info.layer, "input": shape, "runs": args.runs });
+        let what = json!({ "model": model.to_string(), "provider": provider, "layer": contest.info.layer, "input": shape, "runs": args.runs });
         say!("{:#}", json!({ "of": what, "inference": inference, "load": load, "batches": batches, "frame": frame }));
     }
     Ok(())
@@ -144,7 +146,7 @@ impl Contest {
             target: named("target")?,
             versus: explainer.info().versus.then(|| named("versus")).transpose()?,
             info: explainer.info().clone(),
-            config: Config { library: options.runtime_library, ..Config::default() },
+            config: Config { library: options.runtime_library, place: explainer.placement(), ..Config::default() },
             explained,
             values,
             plain_outputs,
@@ -153,8 +155,13 @@ impl Contest {
         Ok((contest, shape))
     }
 
+    /// On the provider that explains; a plain model has no input of a free shape.
     fn engine(&self, model: &[u8], threads: usize) -> Result<Engine> {
-        Ok(Engine::new(model, &Config { threads, ..self.config.clone() })?)
+        let mut place = self.config.place.clone();
+        if model != self.explained {
+            place = Place { shapes: Vec::new(), ..place };
+        }
+        Ok(Engine::new(model, &Config { threads, place, ..self.config.clone() })?)
     }
 
     /// Median times of a plain session's creation and of all that opening a model to explain it takes, turn by turn; the file

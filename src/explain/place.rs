@@ -1,0 +1,234 @@
+//! On which provider the explained model runs: those asked for in turn, each held against the CPU's maps.
+
+use std::fmt;
+
+use super::agreement::{Agreement, Sight};
+use super::engines::Engines;
+use super::{Explainer, ModelInfo, Options};
+use crate::engine::{Engine, Place, Precision, Provider, Range, cache_folder};
+use crate::error::{Error, Result};
+use crate::onnx::DType;
+
+/// Maps at once that a provider prepares for, where it builds for a range of shapes.
+const MAPS: usize = 8;
+/// Why a provider is passed over without a word of warning.
+const ABSENT: &str = "this ONNX Runtime was built without it";
+
+/// What computes the explained model; as text, a line.
+#[derive(Debug, Clone, Default)]
+pub struct ProviderInfo {
+    /// The provider, as the property `execution-provider` spells it.
+    pub name: &'static str,
+    /// What the runtime calls it, where it said.
+    pub runtime: Option<String>,
+    /// Nodes that it took, where the runtime said; the others run on the CPU (behind TensorRT, through CUDA).
+    pub nodes: Option<usize>,
+    /// Nodes that there are.
+    pub of: usize,
+    /// What it built was there from an earlier start (`true`), or will be for the next (`false`); `None` = nothing is kept.
+    pub cache: Option<bool>,
+    /// How its maps compare with the CPU's, if that was looked at.
+    pub agreement: Option<Agreement>,
+    /// Providers that were tried before it, with the reason that each was not taken.
+    pub tried: Vec<(&'static str, String)>,
+    /// What was said of it in [`ModelInfo::warnings`].
+    warnings: Vec<String>,
+}
+
+impl fmt::Display for ProviderInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)?;
+        if let Some(runtime) = &self.runtime {
+            write!(f, " ({runtime})")?;
+        }
+        match self.nodes {
+            Some(nodes) => write!(f, ", {nodes} of {} nodes", self.of)?,
+            None => write!(f, ", of {} nodes it is not known how many", self.of)?,
+        }
+        match self.cache {
+            Some(true) => f.write_str(", as built at an earlier start")?,
+            Some(false) => f.write_str(", built and kept for the next start")?,
+            None => {}
+        }
+        self.agreement.as_ref().map_or(Ok(()), |agreement| write!(f, "; {agreement}"))
+    }
+}
+
+impl Explainer {
+    /// The same explained model on the CPU, whatever it runs on now; nothing is lowered or checked anew.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn on_cpu(&self) -> Result<Explainer> {
+        self.on(&self.options.on_cpu())
+    }
+
+    /// The same explained model where `options` say that it is to run, of which nothing else is read; nothing is lowered anew. While it is
+    /// built, this one explains on: open it with [`Options::on_cpu`] not to wait for another provider at first.
+    ///
+    /// # Errors
+    /// As [`Engine::new`]; [`Error::Provider`].
+    pub fn on(&self, options: &Options) -> Result<Explainer> {
+        options.check_place()?;
+        let mut explainer = Explainer {
+            engines: Engines::open(&self.sessions, &self.explained, &self.names, self.batch_size())?,
+            sessions: self.sessions.clone(),
+            original: self.original.clone(),
+            single: self.single.clone(),
+            original_names: self.original_names.clone(),
+            explained: self.explained.clone(),
+            names: self.names.clone(),
+            versus: self.versus.clone(),
+            shape: self.shape.clone(),
+            preparer: self.preparer(),
+            buffer: Vec::new(),
+            info: self.info.clone(),
+            options: self.options.placed_as(options),
+        };
+        explainer.place()?;
+        Ok(explainer)
+    }
+
+    /// Where its engine runs, for others to run beside it.
+    pub fn placement(&self) -> Place {
+        let provider = Provider::all().find(|provider| provider.name() == self.info.provider.name);
+        self.place_on(provider.unwrap_or_default())
+    }
+
+    /// Moves the explained model from the CPU, where it was checked, to where it was asked to run.
+    pub(super) fn place(&mut self) -> Result<()> {
+        let asked = self.options.execution_provider;
+        let auto = asked == Provider::Auto;
+        let old = std::mem::take(&mut self.info.provider);
+        self.info.warnings.retain(|warning| !old.warnings.contains(warning));
+        let of = self.explained.nodes().count();
+        let mut info = ProviderInfo { name: Provider::Cpu.name(), nodes: Some(of), of, ..ProviderInfo::default() };
+        let mut failed = Vec::new();
+        for provider in asked.candidates(self.options.provider_library.is_some()) {
+            if provider == Provider::Cpu {
+                break;
+            }
+            let name = provider.name();
+            if auto && !provider.built_in(self.options.runtime_library.as_deref())? {
+                info.tried.push((name, ABSENT.into()));
+                continue;
+            }
+            let (engine, agreement) = match self.try_on(provider) {
+                Ok(done) => done,
+                Err(error) if auto => {
+                    let why = match error {
+                        Error::Provider { why, .. } => why,
+                        other => other.to_string(),
+                    };
+                    failed.push(format!("{name} failed: {why}"));
+                    info.tried.push((name, why));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            if let Some(other) = agreement.as_ref().filter(|agreement| !agreement.holds(&self.limits())) {
+                if auto {
+                    failed.push(format!("{name} computes other maps than the CPU ({other})"));
+                    info.tried.push((name, other.to_string()));
+                    continue;
+                }
+                info.warnings.push(format!(
+                    "execution-provider={name} computes other maps than the CPU, which were checked: {other}; set it to cpu or auto for \
+                     maps that can be relied on"
+                ));
+            }
+            let placed = engine.placed();
+            let share = placed.share(provider, of);
+            info = ProviderInfo {
+                name,
+                runtime: placed.nodes.iter().map(|(name, _)| name.clone()).find(|name| name != "CPUExecutionProvider"),
+                nodes: share.map(|(nodes, _)| nodes),
+                of: share.map_or(of, |(_, of)| of),
+                cache: placed.cache,
+                agreement,
+                tried: info.tried,
+                warnings: [info.warnings, placed.remarks.clone()].concat(),
+            };
+            if provider.builds() && self.options.engine_cache_dir.is_none() && cache_folder().is_none() {
+                let why = "neither XDG_CACHE_HOME nor HOME is set; set engine-cache-dir to a folder, or to none";
+                info.warnings.push(format!("no engine is kept for the next start: {why}"));
+            }
+            if info.nodes == Some(0) {
+                info.warnings.push(format!("{name} takes no node of this model: all of it runs on the CPU"));
+            }
+            self.engines = Engines::elsewhere(engine);
+            break;
+        }
+        if !failed.is_empty() {
+            info.warnings.push(format!("execution-provider=auto runs on {}: {}", info.name, failed.join("; ")));
+        }
+        if auto && info.name == Provider::Cpu.name() {
+            info.warnings.extend(self.unused());
+        }
+        self.info.warnings.extend(info.warnings.iter().cloned());
+        self.info.provider = info;
+        Ok(())
+    }
+
+    /// Wishes that the CPU cannot meet, to which nobody else was found.
+    fn unused(&self) -> Option<String> {
+        let options = &self.options;
+        let mut wishes = options.device.iter().map(|device| format!("device={device}")).collect::<Vec<_>>();
+        if options.precision != Precision::Fp32 {
+            wishes.push(format!("precision={}", options.precision.name()));
+        }
+        let why = "the CPU computes in the model's own numbers and has no devices to choose from";
+        (!wishes.is_empty()).then(|| format!("{} not used: {why}", wishes.join(" and ")))
+    }
+
+    fn try_on(&mut self, provider: Provider) -> Result<(Engine, Option<Agreement>)> {
+        let mut model = self.explained.clone();
+        if self.options.precision != Precision::Fp32 && self.info.format.computed == DType::F32 {
+            model.compare_for_steps();
+        }
+        let mut engine = self.sessions.open_at(&model, self.place_on(provider))?;
+        if !self.options.self_check {
+            return Ok((engine, None));
+        }
+        let sight = Sight::new(&self.info, &self.names, &self.original_names, &self.batch_shape())?;
+        let here = sight.of(self.engines.of(sight.ranks(), &self.sessions, &self.explained)?, None)?;
+        let there = sight.of(&mut engine, Some(&here))?;
+        Ok((engine, Some(here.against(&there))))
+    }
+
+    fn place_on(&self, provider: Provider) -> Place {
+        let Explainer { options, info, names, .. } = self;
+        if provider == Provider::Cpu {
+            return Place::default();
+        }
+        let inputs = self.explained.inputs();
+        let free = inputs.iter().filter(|input| input.shape.as_ref().is_some_and(|shape| shape.contains(&None)));
+        let range = |name: &String| {
+            let (usual, most) = if *name == names.target || *name == names.versus {
+                // several classes of one picture, or one of each
+                match self.batch_size() {
+                    1 => (vec![1], vec![MAPS]),
+                    pictures => (vec![pictures], vec![pictures]),
+                }
+            } else {
+                (self.batch_shape(), self.batch_shape())
+            };
+            let least = if usual.len() == 1 { vec![1] } else { usual.clone() };
+            Range { name: name.clone(), least, usual, most }
+        };
+        Place {
+            provider,
+            quantised: info.format.quantised.is_some(),
+            shapes: free.map(|input| range(&input.name)).collect(),
+            ..options.place(provider)
+        }
+    }
+
+    /// How far outputs may be off and how much maps must be alike: fewer digits, more freedom.
+    fn limits(&self) -> Agreement {
+        let ModelInfo { format, .. } = &self.info;
+        let exact =
+            self.options.precision == Precision::Fp32 && format.quantised.is_none() && format.computed == DType::F32;
+        if exact { Agreement { outputs: 1e-2, cosine: 0.99 } } else { Agreement { outputs: 0.1, cosine: 0.9 } }
+    }
+}
