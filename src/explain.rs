@@ -12,7 +12,9 @@ mod options;
 mod probe;
 mod room;
 mod scorer;
+mod scores;
 mod sessions;
+mod summary;
 mod verdict;
 
 use std::path::Path;
@@ -27,7 +29,10 @@ pub use inspection::{FileInfo, Inspection, ScoreInfo};
 use ndarray::{Array1, ArrayD, ArrayViewD, Axis, Ix4};
 pub use options::Options;
 pub use scorer::Scorer;
+use scores::Table;
+pub use scores::{Guess, Scores};
 use sessions::Sessions;
+pub use summary::Summary;
 pub use verdict::Verdict;
 
 use crate::cam::{self, Method, Names, Request, ScoreKind, Target};
@@ -47,6 +52,8 @@ pub struct Explainer {
     original_names: Vec<String>,
     explained: Model,
     names: Names,
+    /// Where the scores of all classes are.
+    table: Option<Table>,
     /// Classes held against the targets, where the model was opened to: one for all, or one for each.
     versus: Vec<Target>,
     shape: Vec<usize>,
@@ -138,6 +145,7 @@ impl Explainer {
         };
         warnings.extend(unfit.into_iter().chain(lowered.warnings).chain(input.warning));
         let mut explained = lowered.model;
+        let table = Table::of(&lowered.head, &mut explained);
         for (key, value) in spec.metadata() {
             explained.set_metadata(key, &value);
         }
@@ -155,6 +163,7 @@ impl Explainer {
             original: original.clone(),
             explained,
             names: lowered.names,
+            table,
             versus: Vec::new(),
             buffer: Vec::new(),
             preparer: Preparer::new(spec.clone()),
@@ -294,11 +303,13 @@ impl Explainer {
             (self.names.target.as_str(), Input::I64(codes.view().into_dyn())),
         ];
         inputs.extend(versus.iter().map(|v| (self.names.versus.as_str(), Input::I64(v.view().into_dyn()))));
-        let wanted = [self.names.class.as_str(), &self.names.score, &self.names.map, &self.names.peak];
+        let mut wanted = vec![self.names.class.as_str(), &self.names.score, &self.names.map, &self.names.peak];
+        wanted.extend(self.table.as_ref().map(|table| table.tensor.as_str()));
         let start = Instant::now();
         let outputs = self.engine.run(&inputs, &wanted)?;
         let took = start.elapsed();
-        let [Output::I64(classes), Output::F32(scores), Output::F32(map), Output::F32(peaks)] = &outputs[..] else {
+        let [Output::I64(classes), Output::F32(scores), Output::F32(map), Output::F32(peaks), table @ ..] = &outputs[..]
+        else {
             return Err(Error::Inference { why: "the explained model gave other types than its contract says".into() });
         };
         if let Some(what) =
@@ -311,7 +322,7 @@ impl Explainer {
             });
         }
         let map = map.view().into_dimensionality::<Ix4>().map_err(shape_error)?;
-        let maps = (classes.iter().zip(scores).zip(map.index_axis(Axis(0), 0).outer_iter()).zip(peaks))
+        let maps: Vec<ClassMap> = (classes.iter().zip(scores).zip(map.index_axis(Axis(0), 0).outer_iter()).zip(peaks))
             .map(|(((&class, &score), map), &peak)| {
                 let label = labels::name(&self.info.labels, class as usize);
                 let blank = map.iter().all(|&value| value <= 0.0);
@@ -319,7 +330,12 @@ impl Explainer {
                 ClassMap { class: class as usize, label, score, map: map.to_owned(), reason }
             })
             .collect();
-        Ok(Explanation { maps, region, took })
+        let scores = match (&self.table, table, maps.first()) {
+            (Some(table), [values], _) => table.scores(values, &self.info),
+            (None, [], Some(one)) if self.info.score_kind == ScoreKind::Binary => scores::of_two(one, &self.info),
+            _ => Scores::default(),
+        };
+        Ok(Explanation { maps, scores, region, took })
     }
 
     /// The input's shape, e.g. [1, 3, 224, 224].

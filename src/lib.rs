@@ -33,6 +33,7 @@ pub mod frame;
 pub mod labels;
 pub mod onnx;
 pub mod prep;
+pub mod record;
 pub mod render;
 pub mod worker;
 
@@ -40,4 +41,7 @@ pub use cam::{Method, ScoreKind, Target};
 #[cfg(feature = "plugin")]
 pub use element::plugin_register_static;
 pub use error::{Error, Result};
-pub use explain::{ClassMap, Explainer, Explanation, Inspection, ModelInfo, NumberFormat, Options, Scorer};
+pub use explain::{
+    ClassMap, Explainer, Explanation, Guess, Inspection, ModelInfo, NumberFormat, Options, Scorer, Scores, Summary,
+};
+pub use record::Record;
