@@ -308,7 +308,8 @@ impl Explainer {
         let start = Instant::now();
         let outputs = self.engine.run(&inputs, &wanted)?;
         let took = start.elapsed();
-        let [Output::I64(classes), Output::F32(scores), Output::F32(map), Output::F32(peaks), table @ ..] = &outputs[..]
+        let [Output::I64(classes), Output::F32(scores), Output::F32(map), Output::F32(peaks), table @ ..] =
+            &outputs[..]
         else {
             return Err(Error::Inference { why: "the explained model gave other types than its contract says".into() });
         };

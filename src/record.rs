@@ -5,8 +5,11 @@ mod json;
 
 use std::time::Duration;
 
+#[cfg(feature = "plugin")]
+pub(crate) use field::field;
 pub use field::{Field, Kind, fields};
-pub(crate) use json::{insert_time, number};
+#[cfg(feature = "plugin")]
+pub(crate) use json::insert_time;
 
 use crate::explain::{ClassMap, Explanation, Guess, Summary};
 use crate::frame::Region;

@@ -128,7 +128,10 @@ mod tests {
         assert_eq!(best(&seen, 9).len(), 4);
         assert_eq!(best(&seen, 0), []);
         assert_eq!(best(&Scores::default(), 3), []);
-        assert_eq!(seen.best(4).into_iter().map(|guess| guess.label).collect::<Vec<_>>(), ["b", "class 3", "a", "class 2"]);
+        assert_eq!(
+            seen.best(4).into_iter().map(|guess| guess.label).collect::<Vec<_>>(),
+            ["b", "class 3", "a", "class 2"]
+        );
     }
 
     #[test]

@@ -117,7 +117,8 @@ mod tests {
     fn of_a_map_that_reaches_beyond_the_frame_only_what_is_seen_counts() {
         // centres at -4, 0, 4, 8, 12 of a frame of 8: the peak is cut off at the edge
         let map = array![[1.0, 0.5, 0.0, 0.0, 0.25]];
-        let seen = Summary::new(map.view(), Region { x: -6.0, y: 0.0, width: 20.0, height: 4.0 }, (8, 4), None).unwrap();
+        let seen =
+            Summary::new(map.view(), Region { x: -6.0, y: 0.0, width: 20.0, height: 4.0 }, (8, 4), None).unwrap();
         assert_eq!(seen.peak, (0.0, 2.0));
         near(f64::from(seen.hot.x), 0.0, 1e-6);
         // the ramp from 0.5 falls to 0.075 at 3.4
@@ -179,14 +180,19 @@ mod tests {
             (seed >> 8) as f32 / (1 << 24) as f32
         };
         let (frame, roi) = ((80, 60), Region { x: 13.0, y: 7.6, width: 30.0, height: 22.0 });
-        for region in [whole(80.0, 60.0), Region { x: 10.0, y: 0.0, width: 60.0, height: 60.0 }, Region { x: 0.0, y: -10.0, width: 80.0, height: 80.0 }] {
+        for region in [
+            whole(80.0, 60.0),
+            Region { x: 10.0, y: 0.0, width: 60.0, height: 60.0 },
+            Region { x: 0.0, y: -10.0, width: 80.0, height: 80.0 },
+        ] {
             for _ in 0..6 {
                 let map = Array2::from_shape_fn((7, 5), |_| (noise() - 0.6).max(-0.1) + noise().powi(8));
                 let seen = Summary::new(map.view(), region, frame, Some(roi)).unwrap();
                 // five points a pixel, each way
                 let step = 0.2;
                 let (columns, rows) = (frame.0 * 5, frame.1 * 5);
-                let place = |i: usize| ((i % columns) as f64 * step + step / 2.0, (i / columns) as f64 * step + step / 2.0);
+                let place =
+                    |i: usize| ((i % columns) as f64 * step + step / 2.0, (i / columns) as f64 * step + step / 2.0);
                 let inside = |(x, y): (f64, f64), r: Region| {
                     let (x, y) = (x as f32, y as f32);
                     x >= r.x && x < r.x + r.width && y >= r.y && y < r.y + r.height
@@ -195,7 +201,8 @@ mod tests {
                     .map(|i| if inside(place(i), region) { painted(&map, region, place(i)) } else { 0.0 })
                     .collect();
                 let total: f64 = heat.iter().sum();
-                let mean = |f: &dyn Fn(usize) -> f64| heat.iter().enumerate().map(|(i, v)| v * f(i)).sum::<f64>() / total;
+                let mean =
+                    |f: &dyn Fn(usize) -> f64| heat.iter().enumerate().map(|(i, v)| v * f(i)).sum::<f64>() / total;
                 near(seen.centroid.0, mean(&|i| place(i).0), 0.02);
                 near(seen.centroid.1, mean(&|i| place(i).1), 0.02);
                 near(seen.roi_share.unwrap(), mean(&|i| f64::from(u8::from(inside(place(i), roi)))), 0.002);

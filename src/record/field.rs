@@ -28,6 +28,8 @@ pub enum Kind {
     Flag,
     /// Structures of these fields, one after the other.
     List(&'static [Field]),
+    /// Bytes; none in JSON.
+    Data,
 }
 
 impl Kind {
@@ -41,6 +43,7 @@ impl Kind {
             Kind::Text => "string",
             Kind::Flag => "boolean",
             Kind::List(_) => "GstValueArray of GstStructure",
+            Kind::Data => "GstBuffer",
         }
     }
 }
@@ -57,7 +60,11 @@ const FRAME: &[Field] = &[
     field("duration", Kind::Time, "how long the frame is shown"),
     field("width", Kind::Whole, "width of the frame, in whose pixels places are told; pixel 0 reaches from 0.0 to 1.0"),
     field("height", Kind::Whole, "its height"),
-    field("region-x", Kind::Number, "left edge of the part of the frame that the map covers; it may reach beyond the frame"),
+    field(
+        "region-x",
+        Kind::Number,
+        "left edge of the part of the frame that the map covers; it may reach beyond the frame",
+    ),
     field("region-y", Kind::Number, "its upper edge"),
     field("region-width", Kind::Number, "its width"),
     field("region-height", Kind::Number, "its height"),
@@ -76,7 +83,11 @@ const PLACE: &[Field] = &[
     field("peak-y", Kind::Number, "the same, down"),
     field("centroid-x", Kind::Number, "the centre of the heat"),
     field("centroid-y", Kind::Number, "the same, down"),
-    field("box-x", Kind::Number, "left edge of the box round the largest connected segment hotter than 15 % of the maximum"),
+    field(
+        "box-x",
+        Kind::Number,
+        "left edge of the box round the largest connected segment hotter than 15 % of the maximum",
+    ),
     field("box-y", Kind::Number, "its upper edge"),
     field("box-width", Kind::Number, "its width"),
     field("box-height", Kind::Number, "its height"),
@@ -86,8 +97,16 @@ const PLACE: &[Field] = &[
 
 /// What is said of the frame in the end.
 const REST: &[Field] = &[
-    field("others", Kind::List(CLASS), "further classes explained, where `target-class` is a list: each with the fields from `class` to `entropy`"),
-    field("top-k", Kind::List(GUESS), "the `top-k` likeliest classes, the likeliest first, each with `class`, `label` and `score`"),
+    field(
+        "others",
+        Kind::List(CLASS),
+        "further classes explained, where `target-class` is a list: each with the fields from `class` to `entropy`",
+    ),
+    field(
+        "top-k",
+        Kind::List(GUESS),
+        "the `top-k` likeliest classes, the likeliest first, each with `class`, `label` and `score`",
+    ),
     field("map-age", Kind::Time, "how much later this frame is than the one that the map was made of"),
     field("inference-time", Kind::Time, "time of the model's run that made the map"),
     field("provider", Kind::Text, "where the model runs"),

@@ -44,7 +44,8 @@ impl Record {
     /// `None` where a field that is always there is missing, or one is of another type.
     pub fn from_json(object: &Object) -> Option<Record> {
         let whole = |name: &str| Some(object.get(name)?.as_u64()? as usize);
-        let objects = |name: &str| object.get(name)?.as_array()?.iter().map(Value::as_object).collect::<Option<Vec<_>>>();
+        let objects =
+            |name: &str| object.get(name)?.as_array()?.iter().map(Value::as_object).collect::<Option<Vec<_>>>();
         let first = object.contains_key("class").then_some(object);
         let seen = first.into_iter().chain(objects("others")?).map(Seen::from_json).collect::<Option<_>>()?;
         Some(Record {
@@ -115,7 +116,7 @@ fn time(object: &Object, name: &str) -> Option<Duration> {
     object.get(name)?.as_u64().map(Duration::from_nanos)
 }
 
-pub(crate) fn number(object: &Object, name: &str) -> Option<f64> {
+fn number(object: &Object, name: &str) -> Option<f64> {
     object.get(name)?.as_f64()
 }
 
@@ -140,7 +141,7 @@ mod tests {
     use super::super::{Kind, fields};
     use super::*;
 
-    pub(crate) fn full() -> Record {
+    fn full() -> Record {
         let place = Summary {
             peak: (1.5, 2.25),
             centroid: (3.1, 0.7),

@@ -7,7 +7,9 @@ mod support;
 
 mod clips;
 mod faults;
+mod fields;
 mod formats;
+mod heatmap;
 mod models;
 mod process;
 mod properties;
@@ -17,3 +19,4 @@ mod raw;
 mod rig;
 mod states;
 mod stream;
+mod tell;

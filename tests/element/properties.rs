@@ -19,7 +19,7 @@ fn own_properties() -> Vec<gst::glib::ParamSpec> {
 #[test]
 fn every_property_says_what_it_is_and_when_it_may_change() {
     let names: Vec<String> = own_properties().iter().map(|p| p.name().to_string()).collect();
-    assert_eq!(names.len(), 22, "{names:?}");
+    assert_eq!(names.len(), 29, "{names:?}");
     for property in own_properties() {
         let (name, flags) = (property.name(), property.flags());
         assert!(!property.nick().is_empty() && property.nick() != name, "{name} has no nick");
@@ -159,7 +159,7 @@ fn every_row_of_the_format_table_is_a_format_that_gstreamer_knows_and_the_pads_o
     let formats: Vec<VideoFormat> = rig::formats().collect();
     assert!(!formats.contains(&VideoFormat::Unknown), "{formats:?}");
     let factory = gst::ElementFactory::find("gradcam").unwrap();
-    for template in factory.static_pad_templates() {
+    for template in factory.static_pad_templates().iter().filter(|t| t.name_template() != "heatmap") {
         for format in &formats {
             let caps = gst_video::VideoCapsBuilder::new().format(*format).width(64).height(48).build();
             assert!(template.caps().can_intersect(&caps), "{format:?} at {}", template.name_template());

@@ -1,6 +1,7 @@
 //! Models: damaged ones, hostile ones, odd ones and good ones, opened as a user would. The ids (B01, ...) are those of the
 //! project's list of bad input; every refusal is printed, so that `cargo test --test models -- --nocapture` shows what users read.
 
+mod best;
 mod blocks;
 mod bombs;
 mod contract;

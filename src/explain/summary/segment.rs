@@ -75,8 +75,8 @@ fn outlines(patch: &Patch, surface: &Surface, height: f64) -> Vec<(usize, Vec<Po
         let along = |from: f64, to: f64| from + (to - from) * way;
         (along(points[one].0, points[other].0), along(points[one].1, points[other].1))
     };
-    let apart = diagonal(patch, |corner| surface.value(corner) > height).is_some()
-        && !saddle_is_above(patch, surface, height);
+    let apart =
+        diagonal(patch, |corner| surface.value(corner) > height).is_some() && !saddle_is_above(patch, surface, height);
     if apart {
         let alone = |corner: usize| {
             let outline = vec![crossing(corner, (corner + 3) % 4), points[corner], crossing(corner, (corner + 1) % 4)];

@@ -1,5 +1,7 @@
 //! A map as it is painted on a frame: a surface that is bilinear between a few lines across and down.
 
+use std::cmp::Ordering;
+
 use ndarray::ArrayView2;
 
 use crate::frame::Region;
@@ -128,8 +130,12 @@ impl Surface {
             heat.moment.0 += patch.x[0] * total + height * lean((a + c) / 2.0, (b + d) / 2.0, width);
             heat.moment.1 += patch.y[0] * total + width * lean((a + b) / 2.0, (c + d) / 2.0, height);
             let middle = |[from, to]: [f64; 2]| (from + to) / 2.0;
-            let within = |at: f64, origin: f32, extent: f32| at > f64::from(origin) && at < f64::from(origin) + f64::from(extent);
-            if self.roi.is_some_and(|roi| within(middle(patch.x), roi.x, roi.width) && within(middle(patch.y), roi.y, roi.height)) {
+            let within = |at: f64, origin: f32, extent: f32| {
+                at > f64::from(origin) && at < f64::from(origin) + f64::from(extent)
+            };
+            if self.roi.is_some_and(|roi| {
+                within(middle(patch.x), roi.x, roi.width) && within(middle(patch.y), roi.y, roi.height)
+            }) {
                 heat.in_roi += total;
             }
         }
@@ -138,16 +144,11 @@ impl Surface {
 }
 
 /// Along one axis: where what is seen begins and ends, the centres of cells in it, and the edges of the region of interest.
-fn lines(
-    (origin, extent): (f32, f32),
-    cells: usize,
-    size: usize,
-    roi: Option<(f32, f32)>,
-) -> Option<Vec<Line>> {
+fn lines((origin, extent): (f32, f32), cells: usize, size: usize, roi: Option<(f32, f32)>) -> Option<Vec<Line>> {
     let (origin, extent) = (f64::from(origin), f64::from(extent));
     let (start, end) = (origin.max(0.0), (origin + extent).min(size as f64));
-    // also where one of them is no number
-    if !(start < end) || cells == 0 {
+    // nor where one of them is no number
+    if start.partial_cmp(&end) != Some(Ordering::Less) || cells == 0 {
         return None;
     }
     let pixels = extent / cells as f64;
