@@ -67,6 +67,10 @@ impl Heatmap {
     pub(super) fn release(&self, element: &GradCam, pad: &gst::Pad) {
         let known = self.stream().pad.take_if(|own| own == pad);
         if let Some(pad) = known {
+            // First, since a pad that falls asleep in the middle of a push loses its events before the buffer is through.
+            if let Some(peer) = pad.peer() {
+                let _ = pad.unlink(&peer);
+            }
             // Ends a push in progress; neither can fail for a pad of ours.
             let _ = pad.set_active(false);
             let _ = element.remove_pad(&pad);
@@ -99,12 +103,12 @@ impl Heatmap {
         &self,
         heat: Option<(ArrayView2<f32>, Region)>,
         buffer: &gst::BufferRef,
-    ) -> Result<Option<gst::Buffer>> {
-        let info = {
+    ) -> Result<Option<Picture>> {
+        let (pad, info) = {
             let stream = self.stream();
-            let wanted = stream.pad.as_ref().is_some_and(|pad| pad.is_linked());
-            let Some(info) = stream.info.clone().filter(|_| wanted) else { return Ok(None) };
-            info
+            let wanted = stream.pad.clone().filter(|pad| pad.is_linked());
+            let Some(wanted) = wanted.zip(stream.info.clone()) else { return Ok(None) };
+            wanted
         };
         let mut pixels = vec![0; info.size()];
         if let Some((heat, region)) = heat {
@@ -116,14 +120,22 @@ impl Heatmap {
         let to = picture.get_mut().expect("nobody else has it yet");
         // Without memory nothing can fail: times and flags alone are copied.
         let _ = buffer.copy_into(to, flags, ..);
-        Ok(Some(picture))
+        Ok(Some(Picture { pad, buffer: picture }))
     }
+}
 
-    /// Sends a picture on. A pad that is not linked, has come to its end or is flushed holds up nobody; an error of its branch is one
-    /// of the whole stream.
-    pub(super) fn push(&self, picture: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let Some(pad) = self.stream().pad.clone() else { return Ok(gst::FlowSuccess::Ok) };
-        match pad.push(picture) {
+/// A frame of the map, and the pad that it is for: one that is requested meanwhile is not linked yet.
+#[derive(Debug)]
+pub(super) struct Picture {
+    pad: gst::Pad,
+    buffer: gst::Buffer,
+}
+
+impl Picture {
+    /// Sends it on. A pad that is not linked, has come to its end or is flushing holds up nobody; an error of its branch is one of
+    /// the whole stream.
+    pub(super) fn push(self) -> Result<gst::FlowSuccess, gst::FlowError> {
+        match self.pad.push(self.buffer) {
             Err(gst::FlowError::NotLinked | gst::FlowError::Eos | gst::FlowError::Flushing) => Ok(gst::FlowSuccess::Ok),
             result => result,
         }

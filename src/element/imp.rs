@@ -320,7 +320,7 @@ impl GradCam {
         buffer: &gst::BufferRef,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         match guard(|| self.heatmap.picture(heat, buffer)) {
-            Ok(Some(picture)) => self.heatmap.push(picture),
+            Ok(Some(picture)) => picture.push(),
             Ok(None) => Ok(gst::FlowSuccess::Ok),
             Err(error) => {
                 message::warn(&*self.obj(), &error, "the pad heatmap goes without this frame");

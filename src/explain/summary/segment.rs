@@ -35,9 +35,7 @@ pub(super) fn largest(surface: &Surface, height: f64) -> Region {
     let none = Part { area: 0.0, from: (f64::MAX, f64::MAX), to: (f64::MIN, f64::MIN) };
     let mut parts = vec![none; surface.len()];
     for patch in surface.patches() {
-        for (corner, outline) in outlines(&patch, surface, height) {
-            parts[links.root(corner)].add(&outline);
-        }
+        outlines(&patch, surface, height, |corner, outline| parts[links.root(corner)].add(outline));
     }
     // the first of the largest
     let part = parts.iter().rev().max_by(|a, b| a.area.total_cmp(&b.area)).unwrap_or(&none);
@@ -62,13 +60,14 @@ fn saddle_is_above(patch: &Patch, surface: &Surface, height: f64) -> bool {
     if bottom > 0.0 { top > height * bottom } else { top < height * bottom }
 }
 
-/// What of a patch is hot, as one outline or two, each with a corner of its part.
-fn outlines(patch: &Patch, surface: &Surface, height: f64) -> Vec<(usize, Vec<Point>)> {
+/// Gives what of a patch is hot, as one outline or two, each with a corner of its part.
+fn outlines(patch: &Patch, surface: &Surface, height: f64, mut give: impl FnMut(usize, &[Point])) {
+    let values = patch.corners.map(|corner| surface.value(corner));
+    let hot = values.map(|value| value > height);
+    let Some(first) = (0..4).find(|&corner| hot[corner]) else { return };
     let [left, right] = patch.x;
     let [top, bottom] = patch.y;
     let points = [(left, top), (right, top), (right, bottom), (left, bottom)];
-    let values = patch.corners.map(|corner| surface.value(corner));
-    let hot = values.map(|value| value > height);
     // where the side from one corner to another crosses the height
     let crossing = |one: usize, other: usize| {
         let way = (height - values[one]) / (values[other] - values[one]);
@@ -78,19 +77,27 @@ fn outlines(patch: &Patch, surface: &Surface, height: f64) -> Vec<(usize, Vec<Po
     let apart =
         diagonal(patch, |corner| surface.value(corner) > height).is_some() && !saddle_is_above(patch, surface, height);
     if apart {
-        let alone = |corner: usize| {
-            let outline = vec![crossing(corner, (corner + 3) % 4), points[corner], crossing(corner, (corner + 1) % 4)];
-            (patch.corners[corner], outline)
-        };
-        return (0..4).filter(|&corner| hot[corner]).map(alone).collect();
+        for corner in [first, first + 2] {
+            let sides = [(corner + 3) % 4, (corner + 1) % 4].map(|side| crossing(corner, side));
+            give(patch.corners[corner], &[sides[0], points[corner], sides[1]]);
+        }
+        return;
     }
-    let mut outline = Vec::with_capacity(6);
+    let (mut outline, mut length) = ([(0.0, 0.0); 8], 0);
+    let mut draw = |point| {
+        outline[length] = point;
+        length += 1;
+    };
     for corner in 0..4 {
         let next = (corner + 1) % 4;
-        outline.extend(hot[corner].then_some(points[corner]));
-        outline.extend((hot[corner] != hot[next]).then(|| crossing(corner, next)));
+        if hot[corner] {
+            draw(points[corner]);
+        }
+        if hot[corner] != hot[next] {
+            draw(crossing(corner, next));
+        }
     }
-    (0..4).find(|&corner| hot[corner]).map(|corner| (patch.corners[corner], outline)).into_iter().collect()
+    give(patch.corners[first], &outline[..length]);
 }
 
 impl Part {
