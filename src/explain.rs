@@ -17,7 +17,9 @@ mod probe;
 mod room;
 mod run;
 mod scorer;
+mod scores;
 mod sessions;
+mod summary;
 mod verdict;
 
 use std::path::Path;
@@ -34,7 +36,10 @@ use ndarray::{Array1, ArrayD, ArrayViewD};
 pub use options::Options;
 pub use place::ProviderInfo;
 pub use scorer::Scorer;
+use scores::Table;
+pub use scores::{Guess, Scores};
 use sessions::Sessions;
+pub use summary::Summary;
 pub use verdict::Verdict;
 
 use crate::cam::{self, Method, Names, Request, ScoreKind, Target};
@@ -56,6 +61,8 @@ pub struct Explainer {
     original_names: Vec<String>,
     explained: Model,
     names: Names,
+    /// Where the scores of all classes are.
+    table: Option<Table>,
     /// Classes held against the targets, where the model was opened to: one for all, or one for each.
     versus: Vec<Target>,
     shape: Vec<usize>,
@@ -152,6 +159,7 @@ impl Explainer {
         };
         warnings.extend(unfit.into_iter().chain(lowered.warnings).chain(input.warning));
         let mut explained = lowered.model;
+        let table = Table::of(&lowered.head, &mut explained);
         for (key, value) in spec.metadata() {
             explained.set_metadata(key, &value);
         }
@@ -170,6 +178,7 @@ impl Explainer {
             original: original.clone(),
             explained,
             names: lowered.names,
+            table,
             versus: Vec::new(),
             buffer: Vec::new(),
             preparer: Preparer::new(spec.clone()),

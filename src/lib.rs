@@ -33,6 +33,7 @@ pub mod frame;
 pub mod labels;
 pub mod onnx;
 pub mod prep;
+pub mod record;
 pub mod render;
 pub mod worker;
 
@@ -42,5 +43,7 @@ pub use element::plugin_register_static;
 pub use engine::{Precision, Provider};
 pub use error::{Error, Result};
 pub use explain::{
-    ClassMap, Explainer, Explanation, Inspection, ModelInfo, NumberFormat, Options, ProviderInfo, Scorer,
+    ClassMap, Explainer, Explanation, Guess, Inspection, ModelInfo, NumberFormat, Options, ProviderInfo, Scorer,
+    Scores, Summary,
 };
+pub use record::Record;

@@ -240,7 +240,7 @@ mod tests {
     const REGION: Region = Region { x: 0.0, y: 0.0, width: 4.0, height: 3.0 };
 
     fn explanation() -> Explanation {
-        Explanation { maps: Vec::new(), region: REGION, took: Duration::ZERO }
+        Explanation { maps: Vec::new(), scores: Default::default(), region: REGION, took: Duration::ZERO }
     }
 
     fn fill(value: f32) -> impl FnOnce(&mut [f32]) -> Result<Region> {

@@ -11,7 +11,7 @@ const LONGEST: usize = 450;
 const ARROWS: &[(&str, &[&str])] = &[
     ("autodiff", &["onnx"]),
     ("cam",      &["autodiff", "onnx"]),
-    ("element",  &["cam", "engine", "explain", "frame", "labels", "prep", "render", "worker"]),
+    ("element",  &["cam", "engine", "explain", "frame", "labels", "prep", "record", "render", "worker"]),
     ("engine",   &[]),
     ("error",    &[]),
     ("explain",  &["autodiff", "cam", "engine", "frame", "labels", "onnx", "prep"]),
@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("labels",   &["cam"]),
     ("onnx",     &[]),
     ("prep",     &["frame"]),
+    ("record",   &["explain", "frame"]),
     ("render",   &["frame"]),
     ("worker",   &["cam", "engine", "explain", "frame", "prep"]),
 ];

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gst::glib;
 use gst::prelude::*;
@@ -10,13 +10,18 @@ use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 use gst_base::subclass::BaseTransformMode;
 use gst_video::subclass::prelude::*;
+use ndarray::ArrayView2;
 
 use super::frame::{Video, formats};
+use super::heatmap::Heatmap;
 use super::message;
-use super::session::Session;
+use super::session::{Annotated, Session};
 use super::settings::{GradCam, Settings};
+use super::stats;
+use super::tell::{Outcome, Tell};
 use crate::error::{Error, Result};
 use crate::explain::{Explainer, Options};
+use crate::frame::Region;
 use crate::worker::{Stopper, guard};
 
 static CAT: LazyLock<gst::DebugCategory> =
@@ -28,7 +33,11 @@ pub struct State {
     session: Option<Session>,
     video: Option<Video>,
     opened: Option<Opened>,
+    tell: Tell,
 }
+
+/// Where the model runs: nowhere else so far.
+const PROVIDER: &str = "cpu";
 
 /// What the open model was opened from, to open it for frames of other proportions.
 #[derive(Debug)]
@@ -56,6 +65,19 @@ impl ObjectImpl for GradCam {
         self.parent_constructed();
         // GstVideoFilter drops late frames by default: a map may be late, a frame is never lost for it.
         self.obj().set_qos(false);
+    }
+
+    fn properties() -> &'static [glib::ParamSpec] {
+        static ALL: LazyLock<Vec<glib::ParamSpec>> =
+            LazyLock::new(|| GradCam::derived_properties().iter().cloned().chain([stats::property()]).collect());
+        &ALL
+    }
+
+    fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        match pspec.name() {
+            "stats" => self.stats.to_structure().to_value(),
+            _ => self.derived_property(id, pspec),
+        }
     }
 
     fn set_property(&self, id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
@@ -86,12 +108,20 @@ impl ElementImpl for GradCam {
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
             let caps = gst_video::VideoCapsBuilder::new().format_list(formats()).build();
-            [("sink", gst::PadDirection::Sink), ("src", gst::PadDirection::Src)]
+            let [sink, src] = [("sink", gst::PadDirection::Sink), ("src", gst::PadDirection::Src)]
                 .map(|(name, direction)| gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps))
-                .map(|template| template.expect("both are named once and have caps"))
-                .into()
+                .map(|template| template.expect("both are named once and have caps"));
+            vec![sink, src, Heatmap::template()]
         });
         &TEMPLATES
+    }
+
+    fn request_new_pad(&self, template: &gst::PadTemplate, _: Option<&str>, _: Option<&gst::Caps>) -> Option<gst::Pad> {
+        self.heatmap.request(&self.obj(), template)
+    }
+
+    fn release_pad(&self, pad: &gst::Pad) {
+        self.heatmap.release(&self.obj(), pad);
     }
 
     fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
@@ -109,10 +139,13 @@ impl BaseTransformImpl for GradCam {
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let settings = lock(&self.settings).clone();
+        let tell = Tell::new(&lock(&self.telling)).map_err(|error| message::failure(&error))?;
         let session = guard(|| self.open(&settings)).map_err(|error| message::failure(&error))?;
+        self.stats.start();
+        self.stats.runs_on(PROVIDER, None);
         *lock(&self.stopper) = Some(session.worker().stopper());
         let opened = Opened { settings, own: session.input_size() };
-        *lock(&self.state) = State { session: Some(session), video: None, opened: Some(opened) };
+        *lock(&self.state) = State { session: Some(session), video: None, opened: Some(opened), tell };
         self.started.store(true, Ordering::SeqCst);
         Ok(())
     }
@@ -122,6 +155,7 @@ impl BaseTransformImpl for GradCam {
         self.cancel();
         *lock(&self.stopper) = None;
         let State { session, .. } = std::mem::take(&mut *lock(&self.state));
+        self.heatmap.stop();
         if let Some(session) = session {
             gst::debug!(CAT, imp = self, "stopped; {} frames passed without a map", session.failures.total());
         }
@@ -136,10 +170,15 @@ impl BaseTransformImpl for GradCam {
                 if let Some(stopper) = &*lock(&self.stopper) {
                     stopper.resume();
                 }
+                lock(&self.state).tell.flush();
             }
             _ => {}
         }
-        self.parent_sink_event(event)
+        let taken = self.parent_sink_event(event.clone());
+        if taken {
+            self.heatmap.event(&event);
+        }
+        taken
     }
 
     fn before_transform(&self, buffer: &gst::BufferRef) {
@@ -153,31 +192,52 @@ impl BaseTransformImpl for GradCam {
     }
 
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let live = lock(&self.settings).live();
+        self.stats.frame_in();
+        let (live, telling) = (lock(&self.settings).live(), lock(&self.telling).clone());
         let mut state = lock(&self.state);
-        let State { session: Some(session), video: Some(video), .. } = &mut *state else {
+        let State { session: Some(session), video: Some(video), tell, .. } = &mut *state else {
             return Err(gst::FlowError::NotNegotiated);
         };
         for error in session.retarget(&live) {
             message::warn(&*self.obj(), &error, "the class explained so far stays");
         }
-        match session.annotate(video, buffer, &live) {
-            Ok(remark) => {
+        if let Some(error) = tell.take_up(&telling) {
+            message::warn(&*self.obj(), &error, "the former region of interest stays");
+        }
+        let (annotated, reason) = match session.annotate(video, buffer, &live, &self.stats) {
+            Err(Error::Interrupted) if session.worker().stopper().is_cancelled() => {
+                return Err(gst::FlowError::Flushing);
+            }
+            Ok(Annotated { remark, reason, explanation, heat }) => {
                 if let Some(text) = remark {
                     message::remark(&*self.obj(), &text);
                 }
-                Ok(gst::FlowSuccess::Ok)
+                (Some((explanation, heat)), reason)
             }
-            Err(Error::Interrupted) if session.worker().stopper().is_cancelled() => Err(gst::FlowError::Flushing),
             Err(error) => {
                 gst::debug!(CAT, imp = self, "frame {:?} passes without a map: {error}", buffer.pts());
+                self.stats.failed();
                 if let Some(count) = session.failures.count(Instant::now()) {
                     let and_so = format!("the video goes on without a map ({count} frames so far)");
                     message::warn(&*self.obj(), &error, &and_so);
                 }
-                Ok(gst::FlowSuccess::Ok)
+                (None, Some(error.to_string()))
             }
+        };
+        // Each frame is explained by itself: its map is of no other.
+        let age = Duration::ZERO;
+        if reason.is_none() {
+            self.stats.annotated(age);
         }
+        let explanation = annotated.as_ref().map(|(explanation, _)| explanation);
+        let map_age = explanation.map(|_| age);
+        let outcome = Outcome { explanation, map_age, provider: self.stats.provider(), reason };
+        tell.frame(&self.obj(), buffer, video.size(), outcome, &telling);
+        drop(state);
+        let heat = annotated.as_ref().map(|(explanation, heat)| (heat.view(), explanation.region));
+        self.show(heat, buffer)?;
+        self.stats.frame_out(Instant::now());
+        Ok(gst::FlowSuccess::Ok)
     }
 }
 
@@ -254,6 +314,22 @@ impl GradCam {
             gst::info!(CAT, imp = self, "self-check took {} ms: {check}", check.took.as_millis());
         }
         Ok(explainer)
+    }
+
+    /// Sends the map of a frame to the pad `heatmap`, if it is there.
+    fn show(
+        &self,
+        heat: Option<(ArrayView2<f32>, Region)>,
+        buffer: &gst::BufferRef,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        match guard(|| self.heatmap.picture(heat, buffer)) {
+            Ok(Some(picture)) => picture.push(),
+            Ok(None) => Ok(gst::FlowSuccess::Ok),
+            Err(error) => {
+                message::warn(&*self.obj(), &error, "the pad heatmap goes without this frame");
+                Ok(gst::FlowSuccess::Ok)
+            }
+        }
     }
 
     fn cancel(&self) {

@@ -1,7 +1,9 @@
 //! The GStreamer face: plugin `gradcam` with the element of the same name.
 //!
 //! `mod.rs` registers, `settings.rs` is the table of properties, `imp.rs` the element's life, `session.rs` what it does to
-//! a frame, `frame.rs` and `message.rs` translate frames and errors. What is computed lives elsewhere, without GStreamer.
+//! a frame, `frame.rs` and `message.rs` translate frames and errors. `tell.rs` says what became of a frame, `meta.rs` hangs it on the
+//! buffer, `structure.rs` translates it, `stats.rs` counts, `heatmap.rs` is the second pad. What is computed lives elsewhere,
+//! without GStreamer.
 
 // What the macros generate: accessors, documented by their properties' blurbs, and the plugin's description.
 #![allow(missing_docs)]
@@ -12,10 +14,18 @@ use gst::prelude::*;
 use crate::{cam, engine, prep, render};
 
 mod frame;
+mod heatmap;
 mod imp;
 mod message;
+mod meta;
 mod session;
 mod settings;
+mod stats;
+mod structure;
+mod tell;
+
+pub use meta::{map_fields, maps_of};
+pub use stats::stats_fields;
 
 glib::wrapper! {
     /// The element `gradcam`: paints on each frame where an image classifier looks.
@@ -28,6 +38,7 @@ glib::wrapper! {
 }
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    meta::register();
     gst::Element::register(Some(plugin), "gradcam", gst::Rank::NONE, GradCam::static_type())
 }
 

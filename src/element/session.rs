@@ -3,11 +3,14 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use ndarray::Array2;
+
 use super::frame::Video;
 use super::settings::Live;
+use super::stats::{Stage, Stats};
 use crate::cam::Target;
 use crate::error::{Error, Result};
-use crate::explain::{ClassMap, Explainer, ModelInfo};
+use crate::explain::{ClassMap, Explainer, Explanation, ModelInfo};
 use crate::prep::{Preparer, ResizeMode, full_frame};
 use crate::render::Painter;
 use crate::worker::{Worker, guard};
@@ -99,29 +102,54 @@ impl Session {
     }
 
     /// Explains the buffer's picture and paints the map over it. On an error the picture is as it was,
-    /// unless painting itself failed. Returns what the user should know, once.
+    /// unless painting itself failed.
     pub(super) fn annotate(
         &mut self,
         video: &Video,
         buffer: &mut gst::BufferRef,
         live: &Live,
-    ) -> Result<Option<String>> {
+        stats: &Stats,
+    ) -> Result<Annotated> {
         let Session { worker, preparer, painter, targets, blank, .. } = self;
         video.with_frame(buffer, |frame| {
-            let seen = worker.explain(targets, |input| guard(|| preparer.prepare(&frame.as_frame(), input)))?;
+            let (begun, mut prepared) = (Instant::now(), Duration::ZERO);
+            let explanation = worker.explain(targets, |input| {
+                let region = guard(|| preparer.prepare(&frame.as_frame(), input));
+                prepared = begun.elapsed();
+                region
+            })?;
+            stats.took(Stage::Prepare, prepared);
+            stats.took(Stage::Queue, begun.elapsed().saturating_sub(prepared + explanation.took));
+            stats.inference(explanation.took);
             guard(|| {
+                let begun = Instant::now();
                 painter.set_style(live.style);
-                let heat = seen.heat();
-                painter.paint(frame, heat.view(), seen.region)?;
+                let heat = explanation.heat();
+                let painted = painter.paint(frame, heat.view(), explanation.region)?;
                 if live.draw_labels {
-                    painter.write(frame, &seen.maps.iter().map(ClassMap::caption).collect::<Vec<_>>())?;
+                    painter.write(frame, &explanation.maps.iter().map(ClassMap::caption).collect::<Vec<_>>())?;
                 }
-                let reasons: Vec<&str> = seen.maps.iter().filter_map(|one| one.reason.as_deref()).collect();
-                let all = reasons.len() == seen.maps.len();
-                Ok(blank.tell(if all { &reasons } else { &[] }, Instant::now()))
+                stats.took(Stage::Paint, begun.elapsed());
+                let reasons: Vec<&str> = explanation.maps.iter().filter_map(|one| one.reason.as_deref()).collect();
+                let all = reasons.len() == explanation.maps.len();
+                let remark = blank.tell(if all { &reasons } else { &[] }, Instant::now());
+                let reason = (!painted).then(|| reasons.join("; "));
+                Ok(Annotated { heat, remark, reason, explanation })
             })
         })
     }
+}
+
+/// What was done to a frame.
+#[derive(Debug)]
+pub(super) struct Annotated {
+    pub(super) explanation: Explanation,
+    /// What was painted; see [`Explanation::heat`].
+    pub(super) heat: Array2<f32>,
+    /// Why nothing was.
+    pub(super) reason: Option<String>,
+    /// What the user should know, once.
+    pub(super) remark: Option<String>,
 }
 
 /// Says why nothing is painted: each reason once, and once a second at most.

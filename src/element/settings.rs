@@ -7,7 +7,10 @@ use std::sync::atomic::AtomicBool;
 use gst::glib;
 use gst::prelude::*;
 
+use super::heatmap::Heatmap;
 use super::imp::State;
+use super::stats::Stats;
+use super::tell::Telling;
 use super::{ColorFormat, Colormap, ExecutionProvider, Method, Precision, Preprocess, ResizeMode, ScoreKind};
 use crate::engine::{data_folder, parse_options};
 use crate::error::{Error, Result};
@@ -79,6 +82,23 @@ pub struct GradCam {
     #[property(name = "self-check", get, set, type = bool, member = self_check, default = true, mutable_ready, nick = "Self-check",
         blurb = "When the model is opened, compare its outputs with the original's and the gradient with finite differences")]
     pub(super) settings: Mutex<Settings>,
+    #[property(name = "top-k", get, set, type = u32, member = top_k, minimum = 1, maximum = 100_000, default = 1, mutable_playing, nick = "Top k",
+        blurb = "How many of the likeliest classes messages and metas tell; it costs no further run of the model")]
+    #[property(name = "post-messages", get, set, type = bool, member = post_messages, mutable_playing, nick = "Post messages",
+        blurb = "Post an element message \"gradcam\" on the bus with what was seen; its fields are in docs/messages.md")]
+    #[property(name = "message-interval", get, set, type = u64, member = message_interval, default = Telling::INTERVAL, mutable_playing, nick = "Message interval",
+        blurb = "Running time from one message to the next, in nanoseconds (0 = one each frame)")]
+    #[property(name = "roi", get, set, type = Option<String>, member = roi, mutable_playing, nick = "Region of interest",
+        blurb = "\"x,y,width,height\" in shares of the frame, 0 to 1: messages and metas tell how much of the heat lies in it (unset = none)")]
+    #[property(name = "attach-meta", get, set, type = bool, member = attach_meta, default = true, mutable_playing, nick = "Attach meta",
+        blurb = "Attach what was seen to each frame that bears a map: a GstGradCamMeta, and a GstVideoRegionOfInterestMeta with the box of what is hot")]
+    #[property(name = "output-map-meta", get, set, type = bool, member = output_map_meta, mutable_playing, nick = "Output map meta",
+        blurb = "Put the raw maps, float32, into the GstGradCamMeta")]
+    pub(super) telling: Mutex<Telling>,
+    /// The property `stats`, whose type no attribute can give: see `stats::property`.
+    pub(super) stats: Stats,
+    /// The second source pad.
+    pub(super) heatmap: Heatmap,
     /// Held by the streaming thread for the length of a frame; beside it, only start and stop take it.
     pub(super) state: Mutex<State>,
     /// Cancels the run in progress, whoever holds `state`.

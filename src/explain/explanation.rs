@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ndarray::Array2;
 
+use super::{Guess, Scores};
 use crate::frame::Region;
 
 /// One class, explained.
@@ -26,6 +27,8 @@ pub struct ClassMap {
 pub struct Explanation {
     /// One for each target, in the order asked.
     pub maps: Vec<ClassMap>,
+    /// How likely every class is.
+    pub scores: Scores,
     /// The part of the frame that the map covers.
     pub region: Region,
     /// Time of the run itself, of all pictures that were in it.
@@ -33,6 +36,11 @@ pub struct Explanation {
 }
 
 impl ClassMap {
+    /// The class and how likely it is.
+    pub fn guess(&self) -> Guess {
+        Guess { class: self.class, label: self.label.clone(), score: self.score }
+    }
+
     /// What is written on a frame, the first of the label's synonyms and its probability: "Egyptian cat 38 %".
     pub fn caption(&self) -> String {
         let name = self.label.split(',').next().unwrap_or_default().trim_end();
@@ -41,6 +49,18 @@ impl ClassMap {
 }
 
 impl Explanation {
+    /// The `k` likeliest classes, the likeliest first; of scores that are not one for each class of the picture (segmentation,
+    /// detection) those of the classes explained.
+    pub fn best(&self, k: usize) -> Vec<Guess> {
+        if !self.scores.is_empty() {
+            return self.scores.best(k);
+        }
+        let mut seen: Vec<Guess> = self.maps.iter().map(ClassMap::guess).collect();
+        seen.sort_by(|a, b| b.score.total_cmp(&a.score));
+        seen.truncate(k);
+        seen
+    }
+
     /// What is painted on a frame: the largest value of all maps at each place, each map scaled by its own maximum, so
     /// that no class drowns another. All zero where no map has a value above zero.
     pub fn heat(&self) -> Array2<f32> {
@@ -71,10 +91,20 @@ mod tests {
     }
 
     #[test]
+    fn without_a_score_for_each_class_the_best_are_those_explained() {
+        let maps = [("cat", 0.2), ("dog", 0.7)].map(|(label, score)| ClassMap { score, ..seen(label, array![[1.0]]) });
+        let region = Region { x: 0.0, y: 0.0, width: 1.0, height: 1.0 };
+        let seen = Explanation { maps: maps.into(), scores: Scores::default(), region, took: Duration::ZERO };
+        let best = |k| seen.best(k).into_iter().map(|guess| guess.label).collect::<Vec<_>>();
+        assert_eq!(best(5), ["dog", "cat"]);
+        assert_eq!(best(1), ["dog"]);
+    }
+
+    #[test]
     fn a_weak_class_shows_beside_a_strong_one_and_an_empty_map_hides_none() {
         let maps = [array![[1000.0, 0.0]], array![[0.0, 1e-6]], array![[0.0, 0.0]]].map(|map| seen("x", map)).into();
         let region = Region { x: 0.0, y: 0.0, width: 1.0, height: 1.0 };
-        let seen = Explanation { maps, region, took: Duration::ZERO };
+        let seen = Explanation { maps, scores: Scores::default(), region, took: Duration::ZERO };
         assert_eq!(seen.heat(), array![[1.0, 1.0]]);
     }
 }

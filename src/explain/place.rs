@@ -79,6 +79,7 @@ impl Explainer {
             explained: self.explained.clone(),
             names: self.names.clone(),
             versus: self.versus.clone(),
+            table: self.table.clone(),
             shape: self.shape.clone(),
             preparer: self.preparer(),
             buffer: Vec::new(),

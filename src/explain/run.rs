@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use ndarray::{Array1, ArrayD, ArrayViewD, Axis, CowArray, Ix4, IxDyn};
 
-use super::{ClassMap, Explainer, Explanation, blank, shape_error};
-use crate::cam::Target;
+use super::{ClassMap, Explainer, Explanation, Scores, blank, scores, shape_error};
+use crate::cam::{ScoreKind, Target};
 use crate::engine::{Input, Output};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Region};
@@ -45,7 +45,7 @@ impl Explainer {
         if self.batch_size() == 1 {
             return Ok(self.run(input, &codes, &versus, &[region])?.remove(0));
         }
-        let (mut maps, mut took) = (Vec::new(), Duration::ZERO);
+        let (mut maps, mut scores, mut took) = (Vec::new(), Scores::default(), Duration::ZERO);
         let held = |at: usize, count: usize| versus.get(at..at + count).unwrap_or_default();
         for (i, some) in codes.chunks(self.batch_size()).enumerate() {
             let mut shape = self.shape.clone();
@@ -53,10 +53,13 @@ impl Explainer {
             let copies = input.broadcast(shape).expect("an axis of length 1 is repeated");
             let regions = vec![region; some.len()];
             let seen = self.run(copies, some, held(i * self.batch_size(), some.len()), &regions)?;
-            took += seen.first().map_or(Duration::ZERO, |one| one.took);
+            if let Some(one) = seen.first() {
+                took += one.took;
+                scores.clone_from(&one.scores);
+            }
             maps.extend(seen.into_iter().flat_map(|one| one.maps));
         }
-        Ok(Explanation { maps, region, took })
+        Ok(Explanation { maps, scores, region, took })
     }
 
     /// Explains a batch: prepared inputs [n, ..] of 1 to [`Explainer::batch_size`] pictures in one run, each picture by itself. A
@@ -145,12 +148,15 @@ impl Explainer {
         if self.info.versus {
             fed.push((self.names.versus.as_str(), Input::I64(held.view())));
         }
-        let wanted = [self.names.class.as_str(), &self.names.score, &self.names.map, &self.names.peak];
+        let mut wanted = vec![self.names.class.as_str(), &self.names.score, &self.names.map, &self.names.peak];
+        wanted.extend(self.table.as_ref().map(|table| table.tensor.as_str()));
         let engine = self.engines.of(codes.len(), &self.sessions, &self.explained)?;
         let start = Instant::now();
         let outputs = engine.run(&fed, &wanted)?;
         let took = start.elapsed();
-        let [Output::I64(classes), Output::F32(scores), Output::F32(map), Output::F32(peaks)] = &outputs[..] else {
+        let [Output::I64(classes), Output::F32(scores), Output::F32(map), Output::F32(peaks), table @ ..] =
+            &outputs[..]
+        else {
             return Err(Error::Inference { why: "the explained model gave other types than its contract says".into() });
         };
         if let Some(what) =
@@ -166,7 +172,7 @@ impl Explainer {
         let of_picture = |(n, &region): (usize, &Region)| {
             let (classes, scores, peaks) =
                 (classes.index_axis(Axis(0), n), scores.index_axis(Axis(0), n), peaks.index_axis(Axis(0), n));
-            let maps = (classes.iter().zip(scores).zip(map.index_axis(Axis(0), n).outer_iter()).zip(peaks))
+            let maps: Vec<ClassMap> = (classes.iter().zip(scores).zip(map.index_axis(Axis(0), n).outer_iter()).zip(peaks))
                 .map(|(((&class, &score), map), &peak)| {
                     let label = labels::name(&self.info.labels, class as usize);
                     let blank = map.iter().all(|&value| value <= 0.0);
@@ -174,7 +180,12 @@ impl Explainer {
                     ClassMap { class: class as usize, label, score, map: map.to_owned(), reason }
                 })
                 .collect();
-            Explanation { maps, region, took }
+            let scores = match (&self.table, table, maps.first()) {
+                (Some(table), [values], _) => table.scores(values, (n, self.batch_size()), &self.info),
+                (None, [], Some(one)) if self.info.score_kind == ScoreKind::Binary => scores::of_two(one, &self.info),
+                _ => Scores::default(),
+            };
+            Explanation { maps, scores, region, took }
         };
         Ok(regions.iter().enumerate().map(of_picture).collect())
     }

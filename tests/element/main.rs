@@ -7,7 +7,9 @@ mod support;
 
 mod clips;
 mod faults;
+mod fields;
 mod formats;
+mod heatmap;
 mod models;
 mod process;
 mod properties;
@@ -18,3 +20,4 @@ mod raw;
 mod rig;
 mod states;
 mod stream;
+mod tell;

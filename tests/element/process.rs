@@ -88,6 +88,9 @@ fn b41_the_plugin_loads_and_is_inspected_without_a_runtime() {
         "target-class",
         "resolved-target-layer",
         "I420, (string)NV12",
+        "SRC template: 'heatmap'",
+        "On request",
+        "Boxed pointer of type \"GstStructure\"",
     ] {
         assert!(text.contains(word), "no {word:?} in {text}");
     }
@@ -148,13 +151,16 @@ fn a60_no_object_is_alive_at_the_end() {
         command.env("GST_TRACERS", "leaks").env("GST_DEBUG", "GST_TRACER:7").env("GST_DEBUG_NO_COLOR", "1");
         plays(command)
     };
-    let settings = [model.as_str(), "target-class=bright", "draw-labels=true"];
+    let settings = [&*model, "target-class=bright", "draw-labels=true", "post-messages=true", "output-map-meta=true"];
     for format in ["I420", "RGBA"] {
         let mut command = tool("gst-launch-1.0", home.path());
         let text = format!(
-            "videotestsrc num-buffers=20 ! video/x-raw,format={format},width=64,height=48 ! tee name=t ! queue ! gradcam"
+            "videotestsrc num-buffers=20 ! video/x-raw,format={format},width=64,height=48 ! tee name=t ! queue ! gradcam name=g"
         );
-        command.args(text.split(' ')).args(settings).args("! fakesink t. ! queue ! fakesink".split(' '));
+        command
+            .args(text.split(' '))
+            .args(settings)
+            .args("! queue ! fakesink g.heatmap ! queue ! fakesink t. ! queue ! fakesink".split(' '));
         let text = traced(&mut command);
         assert!(text.contains("object-alive"), "the tracer is not at work:\n{text}");
         // A line that announces the tracer's format has a % there.

@@ -161,7 +161,7 @@ fn every_row_of_the_format_table_is_a_format_that_gstreamer_knows_and_the_pads_o
     let formats: Vec<VideoFormat> = rig::formats().collect();
     assert!(!formats.contains(&VideoFormat::Unknown), "{formats:?}");
     let factory = gst::ElementFactory::find("gradcam").unwrap();
-    for template in factory.static_pad_templates() {
+    for template in factory.static_pad_templates().iter().filter(|t| t.name_template() != "heatmap") {
         for format in &formats {
             let caps = gst_video::VideoCapsBuilder::new().format(*format).width(64).height(48).build();
             assert!(template.caps().can_intersect(&caps), "{format:?} at {}", template.name_template());

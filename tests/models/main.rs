@@ -2,6 +2,7 @@
 //! project's list of bad input; every refusal is printed, so that `cargo test --test models -- --nocapture` shows what users read.
 
 mod batches;
+mod best;
 mod blocks;
 mod bombs;
 mod contract;
