@@ -25,7 +25,7 @@ fn code(error: &Error) -> Code {
         | Error::Session { .. }
         | Error::SelfCheck { .. } => Code::Resource(ResourceError::Settings),
         Error::Runtime { .. } => Code::Library(LibraryError::Init),
-        Error::Inference { .. } | Error::Interrupted | Error::TimeLimit { .. } => Code::Stream(StreamError::Failed),
+        Error::Inference { .. } | Error::Interrupted | Error::TimeLimit { .. } | Error::WorkerLost { .. } => Code::Stream(StreamError::Failed),
         Error::Frame { .. } => Code::Stream(StreamError::Format),
     }
 }
@@ -38,6 +38,18 @@ pub(super) fn failure(error: &Error) -> gst::ErrorMessage {
         Code::Library(code) => gst::error_msg!(code, ("{text}"), ["{debug}"]),
         Code::Stream(code) => gst::error_msg!(code, ("{text}"), ["{debug}"]),
     }
+}
+
+/// An ERROR on the bus.
+pub(super) fn fail(element: &impl IsA<gst::Element>, error: &Error) {
+    element.post_error_message(failure(error));
+}
+
+/// How far the model has come.
+pub(super) fn progress(element: &impl IsA<gst::Element>, kind: gst::ProgressType, text: &str) {
+    let message = gst::message::Progress::builder(kind, "gradcam-load", text).src(element.upcast_ref()).build();
+    // Refused only where there is no bus to read it.
+    let _ = element.post_message(message);
 }
 
 /// A WARNING on the bus: the error's sentence, and what becomes of the video.

@@ -1,7 +1,8 @@
 //! The GStreamer face: plugin `gradcam` with the element of the same name.
 //!
-//! `mod.rs` registers, `settings.rs` is the table of properties, `imp.rs` the element's life, `session.rs` what it does to
-//! a frame, `frame.rs` and `message.rs` translate frames and errors. What is computed lives elsewhere, without GStreamer.
+//! `mod.rs` registers, `settings.rs` is the table of properties, `imp.rs` the element's life, `loading.rs` how it comes to its model,
+//! `stream.rs` the way of a frame, `mode.rs` whether frames wait, `session.rs` the open model at work, `stats.rs` counts; `frame.rs` and
+//! `message.rs` translate frames and errors. What is computed lives elsewhere, without GStreamer.
 
 // What the macros generate: accessors, documented by their properties' blurbs, and the plugin's description.
 #![allow(missing_docs)]
@@ -13,9 +14,14 @@ use crate::{cam, prep, render};
 
 mod frame;
 mod imp;
+mod loading;
 mod message;
+mod mode;
+mod remarks;
 mod session;
 mod settings;
+mod stats;
+mod stream;
 
 glib::wrapper! {
     /// The element `gradcam`: paints on each frame where an image classifier looks.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::engine::{Config, Engine, Weight};
+use crate::engine::{Config, Engine, Interrupter, Weight};
 use crate::error::Result;
 use crate::onnx::Model;
 
@@ -43,6 +43,16 @@ impl Sessions {
     /// As [`Sessions::open`], its graph as it is, so that every tensor can be an output.
     pub fn unoptimized(&self, model: &Model) -> Result<Engine> {
         self.configured(model, &Config { unoptimized: true, ..self.config.clone() })
+    }
+
+    /// As [`Sessions::open`]; its runs are stopped by this.
+    pub fn open_under(&self, model: &Model, interrupter: Interrupter) -> Result<Engine> {
+        self.configured(model, &Config { interrupter: Some(interrupter), ..self.config.clone() })
+    }
+
+    /// From here on each session is stopped by an interrupter of its own.
+    pub fn part(&mut self) {
+        self.config.interrupter = None;
     }
 
     fn configured(&self, model: &Model, config: &Config) -> Result<Engine> {

@@ -8,12 +8,18 @@ mod support;
 mod clips;
 mod faults;
 mod formats;
+#[cfg(feature = "fault-injection")]
+mod injected;
+mod loading;
 mod models;
+mod modes;
 mod process;
 mod properties;
 #[allow(dead_code)]
 #[path = "../models/raw.rs"]
 mod raw;
 mod rig;
+mod sharing;
 mod states;
 mod stream;
+mod swap;

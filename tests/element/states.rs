@@ -8,7 +8,7 @@ use crate::models;
 use crate::rig::{self, ALONE};
 
 /// Threads of this process that run a model.
-fn workers() -> usize {
+pub fn workers() -> usize {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
     let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).unwrap_or_default();
     tasks.map(name).filter(|name| name.trim() == "gradcam").count()
