@@ -55,6 +55,9 @@ fn the_first_frame_waits_where_it_is_to_and_a_flush_ends_that() {
 #[test]
 fn a_load_that_fails_leaves_the_frames_alone_and_the_next_wish_is_heard() {
     let mut rig = Rig::new(of(), &[ASYNC, BRIGHT, ("fault", "fail-load=1")]);
+    until("the failure as progress", || {
+        progress(&rig.bus).iter().any(|(kind, _)| *kind == gst::ProgressType::Error).then_some(())
+    });
     let mut ms = 0;
     let warnings = until("a warning", || {
         ms += 40;
@@ -181,10 +184,12 @@ fn a31_a_live_source_loses_no_frame_to_a_slow_model() {
     let settings = [("mode", "auto"), ("fault", "slow-ms=100")];
     let pipeline = rig::launch(text, &model.path, &settings);
     pipeline.set_state(gst::State::Playing).unwrap();
-    rig::until_eos(pipeline.upcast_ref());
-    let end = pipeline.by_name("end").unwrap();
-    let stats: gst::Structure = end.property("stats");
+    let bus = pipeline.bus().unwrap();
+    bus.timed_pop_filtered(gst::ClockTime::from_seconds(60), &[gst::MessageType::Eos]).expect("the end");
+    // Rendered, or dropped by a sink for which this machine was too slow: both have come that far.
+    let stats: gst::Structure = pipeline.by_name("end").unwrap().property("stats");
     assert_eq!(stats.get::<u64>("rendered").unwrap() + stats.get::<u64>("dropped").unwrap(), 45, "{stats}");
+    pipeline.set_state(gst::State::Null).unwrap();
 }
 
 #[test]
