@@ -132,7 +132,9 @@ pub enum Error {
         limit: Duration,
     },
     /// The thread that runs the model died too often.
-    #[error("the model's thread died {restarts} times and is not started any more ({why}); set the pipeline to READY and start it again")]
+    #[error(
+        "the model's thread died {restarts} times and is not started any more ({why}); set the pipeline to READY and start it again"
+    )]
     WorkerLost {
         /// How often it was started anew.
         restarts: u64,

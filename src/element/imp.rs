@@ -115,7 +115,8 @@ impl BaseTransformImpl for GradCam {
         self.call_off(&mut state);
         drop(state);
         let counters = lock(&self.counters);
-        let Counters { frames_in, frames_out, frames_annotated, inferences, inferences_skipped, failures, .. } = &*counters;
+        let Counters { frames_in, frames_out, frames_annotated, inferences, inferences_skipped, failures, .. } =
+            &*counters;
         gst::debug!(
             CAT,
             imp = self,

@@ -25,7 +25,9 @@ fn code(error: &Error) -> Code {
         | Error::Session { .. }
         | Error::SelfCheck { .. } => Code::Resource(ResourceError::Settings),
         Error::Runtime { .. } => Code::Library(LibraryError::Init),
-        Error::Inference { .. } | Error::Interrupted | Error::TimeLimit { .. } | Error::WorkerLost { .. } => Code::Stream(StreamError::Failed),
+        Error::Inference { .. } | Error::Interrupted | Error::TimeLimit { .. } | Error::WorkerLost { .. } => {
+            Code::Stream(StreamError::Failed)
+        }
         Error::Frame { .. } => Code::Stream(StreamError::Format),
     }
 }

@@ -96,7 +96,7 @@ impl Pace {
 }
 
 impl GradCam {
-    /// Whether frames wait for their maps: asked of upstream once, and then kept; `None` where nobody answers yet, unless `now`.
+    /// Whether frames wait for their maps: asked of upstream, and then kept; `None` where nobody answers yet, unless `now`.
     pub(super) fn decide(&self, now: bool) -> Option<bool> {
         if let Some(sync) = lock(&self.pace).sync {
             return Some(sync);
@@ -108,8 +108,9 @@ impl GradCam {
         };
         let sync = sync.or_else(|| {
             let mut query = gst::query::Latency::new();
-            let answered = self.obj().sink_pad().peer_query(&mut query);
-            answered.then(|| !query.result().0).or(now.then_some(true))
+            let answered = self.obj().sink_pad().peer_query(&mut query).then(|| query.result().0);
+            let live = answered.or_else(|| source(self.obj().sink_pad()).map(|source| source.is_live()));
+            live.map(|live| !live).or(now.then_some(true))
         });
         lock(&self.pace).sync = sync;
         sync
@@ -153,6 +154,20 @@ impl GradCam {
         let late = time.filter(|_| diff > 0).map(|time| time + gst::ClockTime::from_nseconds(2 * diff.unsigned_abs()));
         lock(&self.pace).late = late;
     }
+}
+
+/// The source that a pad's data comes from, where the way there is linked: it knows whether it is live before it answers queries.
+fn source(pad: &gst::Pad) -> Option<gst_base::BaseSrc> {
+    let mut pad = pad.peer();
+    // No pipeline is longer; a loop in one would be.
+    for _ in 0..1000 {
+        let from = pad?;
+        if let Ok(source) = from.parent_element()?.downcast() {
+            return Some(source);
+        }
+        pad = from.iterate_internal_links().next().ok()??.peer();
+    }
+    None
 }
 
 #[cfg(test)]

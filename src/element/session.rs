@@ -145,8 +145,7 @@ impl Session {
         let start = Instant::now();
         let mut input = self.seat.input();
         let preparer = &mut self.preparer;
-        let prepared =
-            video.with_frame(buffer, |frame| guard(|| preparer.prepare(&frame.as_frame(), &mut input)));
+        let prepared = video.with_frame(buffer, |frame| guard(|| preparer.prepare(&frame.as_frame(), &mut input)));
         let took = start.elapsed();
         let region = match prepared {
             Ok(region) => region,

@@ -257,7 +257,8 @@ impl Settings {
     /// What is read from frame to frame, or at the start only, put aside: what is left says which engine is wished for.
     pub(super) fn wish(&self) -> Settings {
         let Settings { mode, wait_for_model, .. } = Settings::default();
-        let Settings { on_error, max_in_flight, inference_interval, min_change, expire_overlay, .. } = Settings::default();
+        let Settings { on_error, max_in_flight, inference_interval, min_change, expire_overlay, .. } =
+            Settings::default();
         let Settings { alpha, colormap, draw_labels, .. } = Settings::default();
         let (target_class, versus, runtime_library, resolved_target_layer) = (None, None, None, None);
         #[rustfmt::skip]

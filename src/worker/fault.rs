@@ -67,7 +67,11 @@ impl Pause {
             Some(time) => self.1.wait_timeout_while(barred, time, |barred| !*barred).map(|(barred, _)| *barred),
             None => Ok(self.1.wait_while(barred, |barred| !*barred).is_ok_and(|barred| *barred)),
         };
-        if barred.unwrap_or_else(|poisoned| *PoisonError::into_inner(poisoned).0) { Err(Error::Interrupted) } else { Ok(()) }
+        if barred.unwrap_or_else(|poisoned| *PoisonError::into_inner(poisoned).0) {
+            Err(Error::Interrupted)
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, PoisonError};
 use std::time::Instant;
 
+use super::Asked;
 use super::room::{Done, Room};
 use super::stopper::{Hook, Stopper};
-use super::Asked;
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
 use crate::frame::Region;

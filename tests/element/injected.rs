@@ -83,18 +83,21 @@ fn a_load_that_fails_leaves_the_frames_alone_and_the_next_wish_is_heard() {
 /// `frames` frames in both modes: how many warnings, after all have come out.
 fn all_come_out(fault: &str, frames: u64) -> Vec<usize> {
     let modes = [vec![], vec![("max-in-flight", "4")], vec![ASYNC]];
-    modes.map(|mode| {
-        let mut rig = Rig::new(of(), &[&[BRIGHT, ("fault", fault), ("wait-for-model", "true")], &mode[..]].concat());
-        for ms in 0..frames {
-            rig.pad().chain(rig.frame(ms * 40, 230, 0)).unwrap();
-        }
-        rig.pad().send_event(gst::event::Eos::new());
-        for ms in 0..frames {
-            let out = rig.harness.try_pull().expect("no frame is lost");
-            assert_eq!(out.pts(), Some(gst::ClockTime::from_mseconds(ms * 40)));
-        }
-        rig.warnings().len()
-    }).into()
+    modes
+        .map(|mode| {
+            let mut rig =
+                Rig::new(of(), &[&[BRIGHT, ("fault", fault), ("wait-for-model", "true")], &mode[..]].concat());
+            for ms in 0..frames {
+                rig.pad().chain(rig.frame(ms * 40, 230, 0)).unwrap();
+            }
+            rig.pad().send_event(gst::event::Eos::new());
+            for ms in 0..frames {
+                let out = rig.harness.try_pull().expect("no frame is lost");
+                assert_eq!(out.pts(), Some(gst::ClockTime::from_mseconds(ms * 40)));
+            }
+            rig.warnings().len()
+        })
+        .into()
 }
 
 #[test]
@@ -109,7 +112,10 @@ fn a53_runs_that_fail_or_give_no_numbers_lose_no_frame() {
 fn a53_an_error_ends_the_stream_where_it_is_to() {
     let rig = Rig::new(of(), &[("on-error", "stop"), ("fault", "fail-every=3")]);
     let frame = |ms| rig.pad().chain(rig.frame(ms, 230, 0));
-    assert_eq!([frame(0), frame(40), frame(80)], [Ok(gst::FlowSuccess::Ok), Ok(gst::FlowSuccess::Ok), Err(gst::FlowError::Error)]);
+    assert_eq!(
+        [frame(0), frame(40), frame(80)],
+        [Ok(gst::FlowSuccess::Ok), Ok(gst::FlowSuccess::Ok), Err(gst::FlowError::Error)]
+    );
     let message = rig.bus.pop_filtered(&[gst::MessageType::Error]).expect("an ERROR");
     let gst::MessageView::Error(error) = message.view() else { unreachable!("filtered") };
     assert!(error.error().matches(gst::StreamError::Failed), "{error:?}");
@@ -171,7 +177,10 @@ fn a32_a_map_fades_and_goes_when_no_new_one_comes() {
     let mut left = |ms| rig.at(ms, 128, 0).0.0;
     let (fresh, young, fading, faint) = (left(1), left(490), left(750), left(950));
     assert!(fresh > 250.0 && young > 250.0, "{fresh} {young}");
-    assert!((180.0..205.0).contains(&fading) && (130.0..150.0).contains(&faint), "half way, and nearly gone: {fading} {faint}");
+    assert!(
+        (180.0..205.0).contains(&fading) && (130.0..150.0).contains(&faint),
+        "half way, and nearly gone: {fading} {faint}"
+    );
     assert!(rig.at(1_001, 128, 0).1 && rig.at(10_000, 128, 0).1, "gone");
     assert!(rig.warnings().is_empty());
 }
@@ -196,7 +205,8 @@ fn a31_a_live_source_loses_no_frame_to_a_slow_model() {
 fn a03_a_map_of_other_caps_in_flight_is_never_painted() {
     let mut rig = Rig::new(of(), &[ASYNC, BRIGHT, ("fault", "slow-ms=30"), ("wait-for-model", "true")]);
     let mut ms = 0;
-    for (n, format) in [VideoFormat::Nv12, VideoFormat::Rgb, VideoFormat::I420].into_iter().cycle().take(9).enumerate() {
+    for (n, format) in [VideoFormat::Nv12, VideoFormat::Rgb, VideoFormat::I420].into_iter().cycle().take(9).enumerate()
+    {
         let light_left = n % 2 == 0;
         assert!(rig.caps(&info(format, 32 + 16 * n as u32, 48)));
         until("a map", || {

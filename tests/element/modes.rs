@@ -86,11 +86,11 @@ fn a20_what_is_sent_between_frames_stays_between_them() {
     let tags = || gst::event::Tag::new(gst::TagList::new());
     let gap = || gst::event::Gap::builder(gst::ClockTime::from_mseconds(3)).build();
     let frame = |ms| rig.pad().chain(rig.frame(ms, 230, 0)).unwrap();
-    [1, 2].map(frame);
+    [1, 2].into_iter().for_each(frame);
     rig.pad().send_event(custom());
     frame(3);
     rig.pad().send_event(tags());
-    [4, 5, 6].map(frame);
+    [4, 5, 6].into_iter().for_each(frame);
     rig.pad().send_event(gap());
     frame(7);
     rig.segment(0);
@@ -130,7 +130,8 @@ fn a21_a_flush_drops_the_frames_in_flight() {
 fn a10_a_pool_of_two_buffers_does_not_stall() {
     for settings in [[BRIGHT, FOUR], [BRIGHT, ASYNC]] {
         let (model, _others) = (models::save(&models::sides()), rig::among_others());
-        let pipeline = rig::launch("appsrc name=source ! GRADCAM ! fakesink name=end sync=false", &model.path, &settings);
+        let pipeline =
+            rig::launch("appsrc name=source ! GRADCAM ! fakesink name=end sync=false", &model.path, &settings);
         let source: gst_app::AppSrc = pipeline.by_name("source").unwrap().downcast().unwrap();
         let caps = of().to_caps().unwrap();
         source.set_caps(Some(&caps));
@@ -205,7 +206,11 @@ fn a24_a_gap_is_not_inferred_and_a_leap_in_time_forgets_the_map() {
             assert!(out.flags().contains(flags), "{flags:?}");
             let (left, right) = sides(&rig.info, &out);
             let old = left > 200.0 && right < 60.0;
-            assert_eq!((old, bytes(&out) == before), (kept, !kept), "{settings:?} {flags:?}: left {left}, right {right}");
+            assert_eq!(
+                (old, bytes(&out) == before),
+                (kept, !kept),
+                "{settings:?} {flags:?}: left {left}, right {right}"
+            );
         }
         settle(&mut rig, &mut ms, 0, 230);
         assert!(rig.warnings().is_empty());
@@ -306,7 +311,10 @@ fn a_frame_that_hardly_differs_keeps_the_map() {
     // 30 of 255 on half of the picture: 0.06. Its own map would be as bright as 33 there.
     for ms in [500, 1_000, 1_500, 2_000] {
         let ((left, right), _) = rig.at(ms, 230, 30);
-        assert!(left > 200.0 && right < 5.0, "at {ms} ms: left {left}, right {right}; it does not fade, for it still holds");
+        assert!(
+            left > 200.0 && right < 5.0,
+            "at {ms} ms: left {left}, right {right}; it does not fade, for it still holds"
+        );
     }
     assert!((55.0..75.0).contains(&rig.at(2_500, 230, 60).0.1), "0.12: a map of its own");
     assert!((55.0..75.0).contains(&rig.at(3_000, 230, 70).0.1), "hardly differs from that one");

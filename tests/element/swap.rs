@@ -20,7 +20,10 @@ fn until_left(rig: &mut Rig, ms: &mut u64, lit: bool) {
     until("the other model", || {
         *ms += 40;
         let ((left, right), untouched) = rig.at(*ms, 255, 0);
-        assert!(untouched || (left > 200.0) != (right > 200.0), "one model's map or the other's: left {left}, right {right}");
+        assert!(
+            untouched || (left > 200.0) != (right > 200.0),
+            "one model's map or the other's: left {left}, right {right}"
+        );
         (!untouched && (left > 200.0) == lit).then_some(())
     });
 }
@@ -119,7 +122,9 @@ fn a50_properties_set_at_random_while_playing() {
                         9 => element.set_property("max-in-flight", 1u32),
                         10 => element.set_property("min-change", f64::from(value % 10) / 100.0),
                         11 => element.set_property("expire-overlay", u64::from(value)),
-                        12 if n % 50 == 0 => element.set_property_from_str("method", ["cam", "gradcam"][value as usize % 2]),
+                        12 if n % 50 == 0 => {
+                            element.set_property_from_str("method", ["cam", "gradcam"][value as usize % 2])
+                        }
                         13 => element.set_property_from_str("on-error", "pass"),
                         _ => drop(element.property::<f64>("alpha")),
                     }
