@@ -26,6 +26,10 @@ pub(super) struct Load {
 
 type Result<T, E = Arc<Error>> = std::result::Result<T, E>;
 
+fn is_interrupted<T>(opened: &Result<T>) -> bool {
+    matches!(opened.as_ref().map_err(Arc::as_ref), Err(Error::Interrupted))
+}
+
 impl GradCam {
     /// At the start: what can be refused at once is; where frames will wait, and that is known already, this waits.
     pub(super) fn load_first(&self) -> Result<()> {
@@ -57,7 +61,7 @@ impl GradCam {
                 if waits { Some(load.loading.wait(&self.stopper)) } else { load.loading.poll() }
             };
             let Some(opened) = opened else { break };
-            if matches!(opened.as_ref().map_err(Arc::as_ref), Err(Error::Interrupted)) {
+            if is_interrupted(&opened) {
                 return Err(gst::FlowError::Flushing);
             }
             self.drain()?;
@@ -77,6 +81,10 @@ impl GradCam {
         self.refit(state, frame)?;
         let Some(load) = state.load.as_ref().filter(|load| load.refit && self.is_sync()) else { return Ok(()) };
         let opened = load.loading.wait(&self.stopper);
+        if is_interrupted(&opened) {
+            // It goes on: the next frame waits for it.
+            return Ok(());
+        }
         let live = lock(&self.settings).live();
         self.take_up(state, opened, &live)
     }

@@ -62,8 +62,8 @@ struct Shown {
 /// What came of asking.
 #[derive(Debug, PartialEq)]
 pub(super) enum Asking {
-    /// The model has the frame; with the time that its preparation took.
-    Asked(Duration),
+    /// The model has the frame, whose preparation took this time, and which so many frames that it had not begun gave way to.
+    Asked(Duration, usize),
     /// The frame hardly differs from the last one.
     Same,
 }
@@ -161,12 +161,12 @@ impl Session {
         }
         self.reference = (live.min_change > 0.0).then(|| input.clone());
         let asked = Asked { targets: self.targets.clone(), versus: self.versus.clone() };
-        if newest {
-            self.seat.offer(input, asked, region, stamp)?;
+        let replaced = if newest {
+            self.seat.offer(input, asked, region, stamp)?
         } else {
-            self.seat.submit(input, asked, region, stamp)?;
-        }
-        Ok(Asking::Asked(took))
+            self.seat.submit(input, asked, region, stamp).map(|()| 0)?
+        };
+        Ok(Asking::Asked(took, replaced))
     }
 
     /// Mean absolute difference of two inputs on the 0 to 1 scale of pixels.

@@ -128,8 +128,9 @@ impl GradCam {
             Fate::Newest
         } else {
             match session.ask(video, buffer.make_mut(), (stamp, &live, !sync)) {
-                Ok(Asking::Asked(took)) => {
+                Ok(Asking::Asked(took, replaced)) => {
                     counters.prepare.add(took);
+                    counters.inferences_skipped += replaced as u64;
                     (state.rest, state.inferred) = (live.inference_interval - 1, time);
                     if sync { Fate::Own } else { Fate::Newest }
                 }

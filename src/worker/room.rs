@@ -165,10 +165,12 @@ impl Shared {
         self.table().places.retain(|place| place.id != id);
     }
 
-    /// Puts a job at the end of a place's queue, with the ticket that it returns; `replace` takes back those that have not begun.
-    pub fn ask(&self, id: u64, input: Vec<f32>, asked: Asked, region: Region, replace: bool) -> u64 {
+    /// Puts a job at the end of a place's queue, `replace` takes back those that have not begun. Returns its ticket, and how many were
+    /// taken back.
+    pub fn ask(&self, id: u64, input: Vec<f32>, asked: Asked, region: Region, replace: bool) -> (u64, usize) {
         let mut table = self.table();
-        let Some(place) = table.place(id) else { return 0 };
+        let Some(place) = table.place(id) else { return (0, 0) };
+        let replaced = if replace { place.jobs.len() } else { 0 };
         if replace {
             place.spare.extend(place.jobs.drain(..).map(|job| job.input));
         }
@@ -176,7 +178,7 @@ impl Shared {
         place.next += 1;
         place.jobs.push_back(Job { ticket, input, asked, region, queued: Instant::now() });
         self.work.notify_all();
-        ticket
+        (ticket, replaced)
     }
 
     /// Nobody waits any more for the answers to what a place has asked so far; `interrupt` ends the run in progress if it is for it.

@@ -68,25 +68,25 @@ impl<T> Seat<T> {
     /// # Errors
     /// [`Error::Interrupted`] while the stopper is cancelled.
     pub fn submit(&mut self, input: Vec<f32>, asked: Asked, region: Region, token: T) -> Result<()> {
-        self.ask(input, asked, region, token, false)
+        self.ask(input, asked, region, token, false).map(|_| ())
     }
 
-    /// As [`Seat::submit`]; jobs of this seat that have not begun are dropped for it.
+    /// As [`Seat::submit`]; jobs of this seat that have not begun are dropped for it: returns how many.
     ///
     /// # Errors
     /// As [`Seat::submit`].
-    pub fn offer(&mut self, input: Vec<f32>, asked: Asked, region: Region, token: T) -> Result<()> {
+    pub fn offer(&mut self, input: Vec<f32>, asked: Asked, region: Region, token: T) -> Result<usize> {
         self.ask(input, asked, region, token, true)
     }
 
-    fn ask(&mut self, input: Vec<f32>, asked: Asked, region: Region, token: T, replace: bool) -> Result<()> {
+    fn ask(&mut self, input: Vec<f32>, asked: Asked, region: Region, token: T, replace: bool) -> Result<usize> {
         if self.stopper.is_cancelled() {
             self.put_back(input);
             return Err(Error::Interrupted);
         }
-        let ticket = self.room.shared().ask(self.id, input, asked, region, replace);
+        let (ticket, replaced) = self.room.shared().ask(self.id, input, asked, region, replace);
         self.tokens.push_back((ticket, token));
-        Ok(())
+        Ok(replaced)
     }
 
     /// The oldest answer, as soon as there is one.
