@@ -43,7 +43,7 @@ demo: setup runtime model media build ## a real video, annotated by a real class
 	@echo "contact sheet:   $(CURDIR)/out/contact-sheet.png"
 
 test: setup runtime model photos ## run all tests
-	cargo test
+	cargo test --features fault-injection
 
 build: setup ## build the plugin and the program: target/release/libgstgradcam.so and target/release/gradcam
 	cargo build --release --lib --bins --examples # the examples keep cargo from building dependencies twice

@@ -134,12 +134,22 @@ pub enum Error {
     /// A run took longer than it may.
     #[error(
         "the model was still running after {} s and was stopped; it may hold a loop that never ends, or be too slow for this \
-         machine: then set time-limit to more seconds (0 = none)",
+         machine: then set inference-timeout to more seconds (0 = none)",
         limit.as_secs_f64()
     )]
     TimeLimit {
         /// The time that one run may take.
         limit: Duration,
+    },
+    /// The thread that runs the model died too often.
+    #[error(
+        "the model's thread died {restarts} times and is not started any more ({why}); set the pipeline to READY and start it again"
+    )]
+    WorkerLost {
+        /// How often it was started anew.
+        restarts: u64,
+        /// The last reason.
+        why: String,
     },
     /// The explained model failed its own check.
     #[error(

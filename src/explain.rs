@@ -11,6 +11,7 @@ mod explanation;
 mod format;
 mod info;
 mod inspection;
+mod opening;
 mod options;
 mod place;
 mod probe;
@@ -33,6 +34,7 @@ pub use format::NumberFormat;
 pub use info::ModelInfo;
 pub use inspection::{FileInfo, Inspection, ScoreInfo};
 use ndarray::{Array1, ArrayD, ArrayViewD};
+pub use opening::{Opening, Stage};
 pub use options::Options;
 pub use place::ProviderInfo;
 pub use scorer::Scorer;
@@ -43,7 +45,7 @@ pub use summary::Summary;
 pub use verdict::Verdict;
 
 use crate::cam::{self, Method, Names, Request, ScoreKind, Target};
-use crate::engine::{Engine, Input, Interrupter, Output};
+use crate::engine::{Config, Engine, Input, Interrupter, Output};
 use crate::error::{Error, Result};
 use crate::labels;
 use crate::onnx::{DType, Facts, Model, ValueInfo};
@@ -78,11 +80,12 @@ impl Explainer {
     /// # Errors
     /// Whatever keeps this model from being explained, before any frame is seen: see [`Error`].
     pub fn open(model: &Path, options: &Options) -> Result<Explainer> {
-        Self::open_into(model, options, &mut Found::default())
+        Self::open_watched(model, options, &Opening::default())
     }
 
     /// As [`Explainer::open`]; what was found on the way stays in `found` where it ends in an error.
-    fn open_into(model: &Path, options: &Options, found: &mut Found) -> Result<Explainer> {
+    fn open_into(model: &Path, options: &Options, found: &mut Found, opening: &Opening) -> Result<Explainer> {
+        opening.enter(Stage::Read)?;
         options.check_place()?;
         let original = found.model.insert(Model::load(model)?);
         found.declared = original.inputs();
@@ -101,7 +104,9 @@ impl Explainer {
         }
         found.input = Some((input.name.clone(), input.shape.clone()));
         found.spec = Some(spec.clone());
-        let sessions = Sessions::of(original, &options.engine())?;
+        opening.enter(Stage::Probe)?;
+        let config = Config { interrupter: Some(opening.interrupter()), ..options.engine() };
+        let sessions = Sessions::of(original, &config)?;
         *original = probe::pin(original.clone(), &input, &sessions).map_err(|error| match (error, frame) {
             (Error::Setting { name: "input-size", why, .. }, Some((width, height))) => {
                 let why = format!("for frames of {width}x{height} {why}, or use resize-mode=letterbox");
@@ -113,7 +118,7 @@ impl Explainer {
         if !unread.is_empty() {
             warnings.push(format!("nothing in the model reads the inputs {unread:?}: left out"));
         }
-        Self::write(found, input, spec, sessions, options, (names, warnings))
+        Self::write(found, input, spec, sessions, options, (names, warnings), opening)
     }
 
     /// The same model by another method or at other layers, with all other options as they are; the weights are shared.
@@ -127,7 +132,7 @@ impl Explainer {
         let input = probe::picture(single, Some((spec.width, spec.height)))?;
         let names = (self.info.labels.to_vec(), Vec::new());
         let mut found = Found { model: Some(single.clone()), replaced: self.info.format.replaced, ..Found::default() };
-        Self::write(&mut found, input, spec, self.sessions.clone(), &options, names)
+        Self::write(&mut found, input, spec, self.sessions.clone(), &options, names, &Opening::default())
     }
 
     /// Measures, lowers and checks the model that was found, its input pinned; `names` are those of its classes, and what is to be
@@ -139,6 +144,7 @@ impl Explainer {
         sessions: Sessions,
         options: &Options,
         (names, mut warnings): (Vec<String>, Vec<String>),
+        opening: &Opening,
     ) -> Result<Explainer> {
         let one = found.model.as_ref().expect("it was found");
         let shape = input.shape.clone();
@@ -148,6 +154,7 @@ impl Explainer {
         let facts = &*found.facts.insert(facts);
         found.class_names = names.len();
         let request = options.request(names.len());
+        opening.enter(Stage::Lower)?;
         let lowered = cam::lower(original, facts, &input.name, &request)?;
         let places = (input.name.as_str(), lowered.layer.tensor.as_str(), lowered.head.logits.as_str());
         let format = NumberFormat::of(original, facts, places, found.replaced)?;
@@ -166,6 +173,7 @@ impl Explainer {
         if !labels.is_empty() {
             explained.set_metadata("gradcam.labels", &labels.join("\n"));
         }
+        opening.enter(Stage::Build)?;
         let mut engines = Engines::open(&sessions, &explained, &lowered.names, options.batch_size)?;
         warnings.extend(not_taken(options.runtime_library.as_deref(), engines.first().library()));
         warnings.extend(found.replaced.map(not_computed));
@@ -212,10 +220,13 @@ impl Explainer {
             explainer.set_versus(&explainer.info.versus(text)?)?;
         }
         if options.self_check {
+            opening.enter(Stage::Check)?;
             let request = Request { method: explainer.info.method, versus: false, ..request };
             explainer.info.self_check = Some(check::run(&mut explainer, facts, &request)?);
         }
+        opening.enter(Stage::Place)?;
         explainer.place()?;
+        explainer.sessions.part();
         Ok(explainer)
     }
 

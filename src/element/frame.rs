@@ -14,7 +14,7 @@ pub(super) fn formats() -> impl Iterator<Item = VideoFormat> {
 }
 
 /// What the caps say about every frame.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Video {
     format: Format,
     color: Color,

@@ -1,54 +1,30 @@
-//! The element's life: states, caps, events, and the way of a frame through it.
+//! The element's life: states, caps, events and queries, each led to where it is dealt with.
 
 use std::sync::atomic::Ordering;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 use gst_base::subclass::BaseTransformMode;
+use gst_base::subclass::base_transform::GenerateOutputSuccess;
 use gst_video::subclass::prelude::*;
-use ndarray::ArrayView2;
 
 use super::frame::{Video, formats};
 use super::heatmap::Heatmap;
-use super::message;
-use super::session::{Annotated, Session};
-use super::settings::{GradCam, Settings};
-use super::stats;
-use super::tell::{Outcome, Tell};
-use crate::error::{Error, Result};
-use crate::explain::{Explainer, Options};
-use crate::frame::Region;
-use crate::worker::{Stopper, guard};
+use super::mode::Pace;
+use super::settings::GradCam;
+use super::tell::Tell;
+use super::{message, stats};
+use crate::worker::guard;
 
-static CAT: LazyLock<gst::DebugCategory> =
+pub(super) static CAT: LazyLock<gst::DebugCategory> =
     LazyLock::new(|| gst::DebugCategory::new("gradcam", gst::DebugColorFlags::empty(), Some("Grad-CAM on live video")));
 
-/// What a frame needs.
-#[derive(Debug, Default)]
-pub struct State {
-    session: Option<Session>,
-    video: Option<Video>,
-    opened: Option<Opened>,
-    tell: Tell,
-}
-
-/// Where the model runs: nowhere else so far.
-const PROVIDER: &str = "cpu";
-
-/// What the open model was opened from, to open it for frames of other proportions.
-#[derive(Debug)]
-struct Opened {
-    settings: Settings,
-    /// The model's input before any frame was known, (width, height).
-    own: (usize, usize),
-}
-
 /// A poisoned lock still holds whole values here: nothing is left half changed by a panic.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -81,7 +57,11 @@ impl ObjectImpl for GradCam {
     }
 
     fn set_property(&self, id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        let before = lock(&self.settings).wish();
         self.derived_set_property(id, value, pspec);
+        if lock(&self.settings).wish() != before {
+            self.dirty.store(true, Ordering::SeqCst);
+        }
         if self.started.load(Ordering::SeqCst) && pspec.flags().contains(gst::PARAM_FLAG_MUTABLE_READY) {
             let name = pspec.name();
             let text = format!("{name} was set while running: it takes effect at the next start (state READY or NULL)");
@@ -126,7 +106,7 @@ impl ElementImpl for GradCam {
 
     fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         if transition == gst::StateChange::PausedToReady {
-            self.cancel();
+            self.stopper.cancel();
         }
         self.parent_change_state(transition)
     }
@@ -138,39 +118,52 @@ impl BaseTransformImpl for GradCam {
     const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
-        let settings = lock(&self.settings).clone();
-        let tell = Tell::new(&lock(&self.telling)).map_err(|error| message::failure(&error))?;
-        let session = guard(|| self.open(&settings)).map_err(|error| message::failure(&error))?;
+        self.stopper.resume();
+        *lock(&self.pace) = Pace::default();
         self.stats.start();
-        self.stats.runs_on(PROVIDER, None);
-        *lock(&self.stopper) = Some(session.worker().stopper());
-        let opened = Opened { settings, own: session.input_size() };
-        *lock(&self.state) = State { session: Some(session), video: None, opened: Some(opened), tell };
+        self.dirty.store(false, Ordering::SeqCst);
+        let tell = Tell::new(&lock(&self.telling)).map_err(|error| message::failure(&error))?;
+        if let Err(error) = self.load_first(tell) {
+            self.call_off(&mut lock(&self.state));
+            return Err(message::failure(&error));
+        }
         self.started.store(true, Ordering::SeqCst);
         Ok(())
     }
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         self.started.store(false, Ordering::SeqCst);
-        self.cancel();
-        *lock(&self.stopper) = None;
-        let State { session, .. } = std::mem::take(&mut *lock(&self.state));
+        self.stopper.cancel();
+        let mut state = std::mem::take(&mut *lock(&self.state));
+        self.call_off(&mut state);
+        drop(state);
         self.heatmap.stop();
-        if let Some(session) = session {
-            gst::debug!(CAT, imp = self, "stopped; {} frames passed without a map", session.failures.total());
-        }
+        gst::debug!(CAT, imp = self, "stopped; {}", self.stats.to_structure());
         Ok(())
     }
 
     fn sink_event(&self, event: gst::Event) -> bool {
         match event.view() {
             // Comes beside the streaming thread, which may be waiting for a run.
-            gst::EventView::FlushStart(_) => self.cancel(),
+            gst::EventView::FlushStart(_) => self.stopper.cancel(),
             gst::EventView::FlushStop(_) => {
-                if let Some(stopper) = &*lock(&self.stopper) {
-                    stopper.resume();
-                }
-                lock(&self.state).tell.flush();
+                let mut state = lock(&self.state);
+                state.clear();
+                state.tell.flush();
+                drop(state);
+                lock(&self.pace).flushed();
+                self.stopper.resume();
+            }
+            _ if event.is_serialized() => {
+                // What is on its way goes first. Where it cannot go on, the next frame will tell.
+                let _ = self.safely(|| self.drain());
+            }
+            _ => {}
+        }
+        match event.type_() {
+            gst::EventType::StreamStart | gst::EventType::Segment => lock(&self.state).forget(),
+            gst::EventType::Caps => {
+                self.decide(false);
             }
             _ => {}
         }
@@ -179,6 +172,25 @@ impl BaseTransformImpl for GradCam {
             self.heatmap.event(&event);
         }
         taken
+    }
+
+    fn src_event(&self, event: gst::Event) -> bool {
+        if let gst::EventView::Qos(qos) = event.view() {
+            self.hear(qos);
+        }
+        self.parent_src_event(event)
+    }
+
+    fn query(&self, direction: gst::PadDirection, query: &mut gst::QueryRef) -> bool {
+        if direction == gst::PadDirection::Src
+            && let gst::QueryViewMut::Latency(latency) = query.view_mut()
+        {
+            return self.answer_latency(latency);
+        }
+        if direction == gst::PadDirection::Sink && query.is_serialized() {
+            let _ = self.safely(|| self.drain());
+        }
+        BaseTransformImplExt::parent_query(self, direction, query)
     }
 
     fn before_transform(&self, buffer: &gst::BufferRef) {
@@ -191,53 +203,18 @@ impl BaseTransformImpl for GradCam {
         }
     }
 
-    fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
-        self.stats.frame_in();
-        let (live, telling) = (lock(&self.settings).live(), lock(&self.telling).clone());
-        let mut state = lock(&self.state);
-        let State { session: Some(session), video: Some(video), tell, .. } = &mut *state else {
-            return Err(gst::FlowError::NotNegotiated);
-        };
-        for error in session.retarget(&live) {
-            message::warn(&*self.obj(), &error, "the class explained so far stays");
-        }
-        if let Some(error) = tell.take_up(&telling) {
-            message::warn(&*self.obj(), &error, "the former region of interest stays");
-        }
-        let (annotated, reason) = match session.annotate(video, buffer, &live, &self.stats) {
-            Err(Error::Interrupted) if session.worker().stopper().is_cancelled() => {
-                return Err(gst::FlowError::Flushing);
-            }
-            Ok(Annotated { remark, reason, explanation, heat }) => {
-                if let Some(text) = remark {
-                    message::remark(&*self.obj(), &text);
-                }
-                (Some((explanation, heat)), reason)
-            }
-            Err(error) => {
-                gst::debug!(CAT, imp = self, "frame {:?} passes without a map: {error}", buffer.pts());
-                self.stats.failed();
-                if let Some(count) = session.failures.count(Instant::now()) {
-                    let and_so = format!("the video goes on without a map ({count} frames so far)");
-                    message::warn(&*self.obj(), &error, &and_so);
-                }
-                (None, Some(error.to_string()))
-            }
-        };
-        // Each frame is explained by itself: its map is of no other.
-        let age = Duration::ZERO;
-        if reason.is_none() {
-            self.stats.annotated(age);
-        }
-        let explanation = annotated.as_ref().map(|(explanation, _)| explanation);
-        let map_age = explanation.map(|_| age);
-        let outcome = Outcome { explanation, map_age, provider: self.stats.provider(), reason };
-        tell.frame(&self.obj(), buffer, video.size(), outcome, &telling);
-        drop(state);
-        let heat = annotated.as_ref().map(|(explanation, heat)| (heat.view(), explanation.region));
-        self.show(heat, buffer)?;
-        self.stats.frame_out(Instant::now());
-        Ok(gst::FlowSuccess::Ok)
+    fn submit_input_buffer(&self, is_discont: bool, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
+        self.safely(|| {
+            // The base class renegotiates here where it has to.
+            self.parent_submit_input_buffer(is_discont, buffer)?;
+            self.take_queued_buffer().map_or(Ok(()), |buffer| self.take_in(buffer))?;
+            Ok(gst::FlowSuccess::Ok)
+        })
+    }
+
+    fn generate_output(&self) -> Result<GenerateOutputSuccess, gst::FlowError> {
+        let Some(ready) = self.safely(|| self.put_out(false))? else { return Ok(GenerateOutputSuccess::NoOutput) };
+        ready.first().map(GenerateOutputSuccess::Buffer)
     }
 }
 
@@ -251,90 +228,27 @@ impl VideoFilterImpl for GradCam {
     ) -> Result<(), gst::LoggableError> {
         let video = Video::new(info).ok_or_else(|| gst::loggable_error!(CAT, "cannot paint on {caps}"))?;
         let mut state = lock(&self.state);
-        if let Err(error) = guard(|| self.fit(&mut state, video.size())) {
-            self.post_error_message(message::failure(&error));
+        if let Err(error) = guard(|| Ok(self.fit(&mut state, video.size()))).unwrap_or_else(|e| Err(Arc::new(e))) {
+            message::fail(&*self.obj(), &error);
             return Err(gst::loggable_error!(CAT, "cannot explain {caps}: {error}"));
         }
+        if state.video.as_ref() != Some(&video) {
+            state.forget();
+        }
         state.video = Some(video);
+        let fps = info.fps();
+        let frame = if fps.numer() > 0 { f64::from(fps.denom()) / f64::from(fps.numer()) } else { 0.0 };
+        lock(&self.pace).frame = Duration::from_secs_f64(frame);
         Ok(())
     }
 }
 
 impl GradCam {
-    /// Opens the model as the properties say, and tells the log and the bus what was found.
-    fn open(&self, settings: &Settings) -> Result<Session> {
-        let explainer = self.explainer(settings, None)?;
-        let info = explainer.info().clone();
-        let session = Session::new(explainer, &settings.live())?;
-        for warning in &info.warnings {
-            message::remark(&*self.obj(), warning);
-        }
-        lock(&self.settings).resolved_target_layer = Some(info.layers.join(","));
-        self.obj().notify_resolved_target_layer();
-        lock(&self.settings).active_provider = Some(info.provider.name.into());
-        self.obj().notify_active_provider();
-        Ok(session)
-    }
-
-    /// Opens the model anew where whole frames of this size need another input.
-    fn fit(&self, state: &mut State, frame: (usize, usize)) -> Result<()> {
-        let State { session: Some(session), opened: Some(opened), .. } = state else { return Ok(()) };
-        if !session.wants(frame, opened.own)? {
-            return Ok(());
-        }
-        let explainer = self.explainer(&opened.settings, Some(frame))?;
-        let mut stopper = lock(&self.stopper);
-        // A flush or the end may have come in the meantime; the worker that goes cancels its own stopper.
-        let cancelled = stopper.as_ref().is_some_and(Stopper::is_cancelled);
-        session.reopen(explainer)?;
-        let fresh = session.worker().stopper();
-        if cancelled {
-            fresh.cancel();
-        }
-        *stopper = Some(fresh);
-        Ok(())
-    }
-
-    fn explainer(&self, settings: &Settings, frame_size: Option<(usize, usize)>) -> Result<Explainer> {
-        let model = settings.model()?;
-        let explainer = Explainer::open(&model, &Options { frame_size, ..settings.options()? })?;
-        let info = explainer.info();
-        gst::info!(CAT, imp = self, "{}: {}", model.display(), info.spec.origin);
-        gst::info!(
-            CAT,
-            imp = self,
-            "score {} ({}), layer {} {:?}",
-            info.score,
-            info.activation,
-            info.layer,
-            info.layer_shape
-        );
-        gst::info!(CAT, imp = self, "runs on {}; tried before: {:?}", info.provider, info.provider.tried);
-        if let Some(check) = &info.self_check {
-            gst::info!(CAT, imp = self, "self-check took {} ms: {check}", check.took.as_millis());
-        }
-        Ok(explainer)
-    }
-
-    /// Sends the map of a frame to the pad `heatmap`, if it is there.
-    fn show(
-        &self,
-        heat: Option<(ArrayView2<f32>, Region)>,
-        buffer: &gst::BufferRef,
-    ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        match guard(|| self.heatmap.picture(heat, buffer)) {
-            Ok(Some(picture)) => picture.push(),
-            Ok(None) => Ok(gst::FlowSuccess::Ok),
-            Err(error) => {
-                message::warn(&*self.obj(), &error, "the pad heatmap goes without this frame");
-                Ok(gst::FlowSuccess::Ok)
-            }
-        }
-    }
-
-    fn cancel(&self) {
-        if let Some(stopper) = &*lock(&self.stopper) {
-            stopper.cancel();
-        }
+    /// A panic on the streaming thread is an ERROR, and not the element's death.
+    fn safely<T>(&self, f: impl FnOnce() -> Result<T, gst::FlowError>) -> Result<T, gst::FlowError> {
+        guard(|| Ok(f())).unwrap_or_else(|error| {
+            message::fail(&*self.obj(), &error);
+            Err(gst::FlowError::Error)
+        })
     }
 }

@@ -25,7 +25,9 @@ fn code(error: &Error) -> Code {
         | Error::Session { .. }
         | Error::SelfCheck { .. } => Code::Resource(ResourceError::Settings),
         Error::Runtime { .. } | Error::Provider { .. } => Code::Library(LibraryError::Init),
-        Error::Inference { .. } | Error::Interrupted | Error::TimeLimit { .. } => Code::Stream(StreamError::Failed),
+        Error::Inference { .. } | Error::Interrupted | Error::TimeLimit { .. } | Error::WorkerLost { .. } => {
+            Code::Stream(StreamError::Failed)
+        }
         Error::Frame { .. } => Code::Stream(StreamError::Format),
     }
 }
@@ -40,6 +42,18 @@ pub(super) fn failure(error: &Error) -> gst::ErrorMessage {
     }
 }
 
+/// An ERROR on the bus.
+pub(super) fn fail(element: &impl IsA<gst::Element>, error: &Error) {
+    element.post_error_message(failure(error));
+}
+
+/// How far the model has come.
+pub(super) fn progress(element: &impl IsA<gst::Element>, kind: gst::ProgressType, text: &str) {
+    let message = gst::message::Progress::builder(kind, "gradcam-load", text).src(element.upcast_ref()).build();
+    // Refused only where there is no bus to read it.
+    let _ = element.post_message(message);
+}
+
 /// A WARNING on the bus: the error's sentence, and what becomes of the video.
 pub(super) fn warn(element: &impl IsA<gst::Element>, error: &Error, and_so: &str) {
     let (text, debug) = (format!("{error}; {and_so}"), format!("{error:?}"));
@@ -48,6 +62,12 @@ pub(super) fn warn(element: &impl IsA<gst::Element>, error: &Error, and_so: &str
         Code::Library(code) => post(element, code, &text, &debug),
         Code::Stream(code) => post(element, code, &text, &debug),
     }
+}
+
+/// An INFO on the bus.
+pub(super) fn tell(element: &impl IsA<gst::Element>, text: &str) {
+    let code = ResourceError::Settings;
+    element.message_full(ElementMessageType::Info, code, Some(text), None, file!(), module_path!(), line!());
 }
 
 /// A WARNING on the bus about how the element is set up.

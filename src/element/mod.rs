@@ -1,9 +1,9 @@
 //! The GStreamer face: plugin `gradcam` with the element of the same name.
 //!
-//! `mod.rs` registers, `settings.rs` is the table of properties, `imp.rs` the element's life, `session.rs` what it does to
-//! a frame, `frame.rs` and `message.rs` translate frames and errors. `tell.rs` says what became of a frame, `meta.rs` hangs it on the
-//! buffer, `structure.rs` translates it, `stats.rs` counts, `heatmap.rs` is the second pad. What is computed lives elsewhere,
-//! without GStreamer.
+//! `mod.rs` registers, `settings.rs` is the table of properties, `imp.rs` the element's life, `loading.rs` how it comes to its model,
+//! `stream.rs` the way of a frame, `mode.rs` whether frames wait, `session.rs` the open model at work; `frame.rs` and `message.rs` translate
+//! frames and errors. `tell.rs` says what became of a frame, `meta.rs` hangs it on the buffer, `structure.rs` translates it, `stats.rs`
+//! counts, `heatmap.rs` is the second pad. What is computed lives elsewhere, without GStreamer.
 
 // What the macros generate: accessors, documented by their properties' blurbs, and the plugin's description.
 #![allow(missing_docs)]
@@ -16,11 +16,15 @@ use crate::{cam, engine, prep, render};
 mod frame;
 mod heatmap;
 mod imp;
+mod loading;
 mod message;
 mod meta;
+mod mode;
+mod remarks;
 mod session;
 mod settings;
 mod stats;
+mod stream;
 mod structure;
 mod tell;
 

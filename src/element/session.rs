@@ -1,75 +1,107 @@
-//! An open model at work: what the element does to one frame, and what it keeps from frame to frame.
+//! An open model at work: asks it about frames, keeps the newest map, paints it.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 
 use super::frame::Video;
 use super::settings::Live;
-use super::stats::{Stage, Stats};
 use crate::cam::Target;
 use crate::error::{Error, Result};
-use crate::explain::{ClassMap, Explainer, Explanation, ModelInfo};
-use crate::prep::{Preparer, ResizeMode, full_frame};
-use crate::render::Painter;
-use crate::worker::{Worker, guard};
+use crate::explain::{ClassMap, Explanation, ModelInfo};
+use crate::prep::{Layout, Preparer, ResizeMode, full_frame};
+use crate::render::{Painter, Style};
+use crate::worker::{Answer, Asked, Seat, Stopper, Worker, guard};
 
-/// Between start and stop.
+/// A worker, and this stream's seat there.
 #[derive(Debug)]
 pub(super) struct Session {
-    worker: Worker,
+    seat: Seat<Stamp>,
+    worker: Arc<Worker>,
     preparer: Preparer,
-    painter: Painter,
-    info: ModelInfo,
     targets: Vec<Target>,
+    versus: Vec<Target>,
     /// What the user last asked for, valid or not: each wish is looked up, and complained about, once.
     asked: String,
-    versus: String,
-    pub(super) failures: Failures,
-    blank: Blank,
+    asked_versus: String,
+    /// The input of the last frame that was asked about, where small changes are not.
+    reference: Option<Vec<f32>>,
+    shown: Option<Shown>,
+}
+
+/// When a frame is shown, and when it came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stamp {
+    /// Running time.
+    pub(super) time: Option<gst::ClockTime>,
+    pub(super) at: Instant,
+}
+
+impl Stamp {
+    /// From another frame to this one.
+    pub(super) fn since(&self, other: &Stamp) -> Duration {
+        match (self.time, other.time) {
+            (Some(now), Some(then)) => now.saturating_sub(then).into(),
+            _ => self.at.saturating_duration_since(other.at),
+        }
+    }
+}
+
+/// The newest map.
+#[derive(Debug)]
+struct Shown {
+    seen: Explanation,
+    heat: Array2<f32>,
+    /// The frame that it was made from.
+    of: Stamp,
+    /// The latest frame that hardly differs from that.
+    holds: Stamp,
+}
+
+/// What came of asking.
+#[derive(Debug, PartialEq)]
+pub(super) enum Asking {
+    /// The model has the frame, whose preparation took this time, and which so many frames that it had not begun gave way to.
+    Asked(Duration, usize),
+    /// The frame hardly differs from the last one.
+    Same,
 }
 
 impl Session {
-    pub(super) fn new(explainer: Explainer, live: &Live) -> Result<Session> {
-        let info = explainer.info().clone();
+    pub(super) fn new(worker: Arc<Worker>, live: &Live, stopper: &Stopper) -> Result<Session> {
+        let info = worker.info();
         Ok(Session {
+            seat: worker.seat(stopper),
+            preparer: Preparer::new(info.spec.clone()),
             targets: info.targets(&live.target_class)?,
+            versus: worker.versus().to_vec(),
             asked: live.target_class.clone(),
-            versus: live.versus.clone(),
-            preparer: explainer.preparer(),
-            painter: Painter::new(live.style),
-            worker: Worker::spawn(explainer)?,
-            info,
-            failures: Failures::default(),
-            blank: Blank::default(),
+            asked_versus: live.versus.clone(),
+            worker,
+            reference: None,
+            shown: None,
         })
-    }
-
-    /// Goes on with the same model, opened anew for other frames: style, targets and what was told stay.
-    pub(super) fn reopen(&mut self, explainer: Explainer) -> Result<()> {
-        self.info = explainer.info().clone();
-        self.preparer = explainer.preparer();
-        let versus = self.worker.versus().to_vec();
-        self.worker = Worker::spawn(explainer)?;
-        self.worker.set_versus(versus);
-        Ok(())
     }
 
     /// The input size that whole frames of this size ask for, where it is another than now.
     pub(super) fn wants(&self, frame: (usize, usize), own: (usize, usize)) -> Result<bool> {
-        let spec = &self.info.spec;
+        let spec = &self.info().spec;
         let full = spec.resize_mode == ResizeMode::FullFrame;
         Ok(full && full_frame(own, frame)? != (spec.width, spec.height))
     }
 
     /// The model's input, (width, height).
     pub(super) fn input_size(&self) -> (usize, usize) {
-        (self.info.spec.width, self.info.spec.height)
+        (self.info().spec.width, self.info().spec.height)
     }
 
-    pub(super) fn worker(&self) -> &Worker {
-        &self.worker
+    pub(super) fn info(&self) -> &ModelInfo {
+        self.worker.info()
+    }
+
+    pub(super) fn restarts(&self) -> u64 {
+        self.worker.restarts()
     }
 
     /// Takes up other classes; the former ones stay when there are no such classes, of which the errors tell.
@@ -77,126 +109,149 @@ impl Session {
         let mut errors = Vec::new();
         if self.asked != live.target_class {
             self.asked.clone_from(&live.target_class);
-            match self.info.targets(&live.target_class) {
+            match self.info().targets(&live.target_class) {
                 Ok(targets) => self.targets = targets,
                 Err(error) => errors.push(error),
             }
+            self.reference = None;
         }
-        if self.versus != live.versus {
-            self.versus.clone_from(&live.versus);
+        if self.asked_versus != live.versus {
+            self.asked_versus.clone_from(&live.versus);
             match self.held_against(&live.versus) {
-                Ok(versus) => self.worker.set_versus(versus),
+                Ok(versus) => self.versus = versus,
                 Err(error) => errors.push(error),
             }
+            self.reference = None;
         }
         errors
     }
 
     fn held_against(&self, text: &str) -> Result<Vec<Target>> {
-        if self.info.versus == text.is_empty() {
+        if self.info().versus == text.is_empty() {
             let why = "whether one class is held against another is decided at the start: it takes effect at the next one (state \
                        READY or NULL)";
             return Err(Error::Setting { name: "versus", value: format!("{text:?}"), why: why.into() });
         }
-        self.info.versus(text)
+        self.info().versus(text)
     }
 
-    /// Explains the buffer's picture and paints the map over it. On an error the picture is as it was,
-    /// unless painting itself failed.
-    pub(super) fn annotate(
+    /// Makes the buffer's picture ready and asks the model about it; `newest` drops what was asked and not begun.
+    pub(super) fn ask(
         &mut self,
         video: &Video,
         buffer: &mut gst::BufferRef,
-        live: &Live,
-        stats: &Stats,
-    ) -> Result<Annotated> {
-        let Session { worker, preparer, painter, targets, blank, .. } = self;
-        video.with_frame(buffer, |frame| {
-            let (begun, mut prepared) = (Instant::now(), Duration::ZERO);
-            let explanation = worker.explain(targets, |input| {
-                let region = guard(|| preparer.prepare(&frame.as_frame(), input));
-                prepared = begun.elapsed();
-                region
-            })?;
-            stats.took(Stage::Prepare, prepared);
-            stats.took(Stage::Queue, begun.elapsed().saturating_sub(prepared + explanation.took));
-            stats.inference(explanation.took);
+        (stamp, live, newest): (Stamp, &Live, bool),
+    ) -> Result<Asking> {
+        let start = Instant::now();
+        let mut input = self.seat.input();
+        let preparer = &mut self.preparer;
+        let prepared = video.with_frame(buffer, |frame| guard(|| preparer.prepare(&frame.as_frame(), &mut input)));
+        let took = start.elapsed();
+        let region = match prepared {
+            Ok(region) => region,
+            Err(error) => {
+                self.seat.put_back(input);
+                return Err(error);
+            }
+        };
+        let hardly = |reference: &Vec<f32>| self.difference(reference, &input) < live.min_change;
+        if live.min_change > 0.0 && self.reference.as_ref().is_some_and(hardly) {
+            self.seat.put_back(input);
+            return Ok(Asking::Same);
+        }
+        self.reference = (live.min_change > 0.0).then(|| input.clone());
+        let asked = Asked { targets: self.targets.clone(), versus: self.versus.clone() };
+        let replaced = if newest {
+            self.seat.offer(input, asked, region, stamp)?
+        } else {
+            self.seat.submit(input, asked, region, stamp).map(|()| 0)?
+        };
+        Ok(Asking::Asked(took, replaced))
+    }
+
+    /// Mean absolute difference of two inputs on the 0 to 1 scale of pixels.
+    fn difference(&self, a: &[f32], b: &[f32]) -> f32 {
+        let spec = self.preparer.spec();
+        let (channels, pixels) = (spec.std.len(), a.len() / spec.std.len().max(1));
+        let std = |i: usize| match spec.layout {
+            Layout::ChannelsFirst => spec.std[(i / pixels).min(channels - 1)],
+            Layout::ChannelsLast => spec.std[i % channels],
+        };
+        let sum: f64 = a.iter().zip(b).enumerate().map(|(i, (a, b))| f64::from((a - b).abs() * std(i))).sum();
+        (sum / a.len().max(1) as f64) as f32
+    }
+
+    /// The oldest answer; waits for it where asked to, and is interrupted then.
+    pub(super) fn answer(&mut self, wait: bool) -> Result<Option<Answer<Stamp>>> {
+        if wait { self.seat.wait().map(Some) } else { Ok(self.seat.poll()) }
+    }
+
+    /// Keeps the map of an answer as the newest one.
+    pub(super) fn keep(&mut self, seen: Explanation, of: Stamp) {
+        self.shown = Some(Shown { heat: seen.heat(), seen, of, holds: of });
+    }
+
+    /// A run has failed: the next frame is asked about, however like the last one it is.
+    pub(super) fn failed(&mut self) {
+        self.reference = None;
+    }
+
+    /// The newest map is this frame's too, unless another one is on its way.
+    pub(super) fn holds(&mut self, stamp: Stamp) {
+        if let Some(shown) = self.shown.as_mut().filter(|_| !self.seat.is_owed()) {
+            shown.holds = stamp;
+        }
+    }
+
+    /// What was seen so far is of another stream.
+    pub(super) fn forget(&mut self) {
+        self.seat.forget();
+        (self.reference, self.shown) = (None, None);
+    }
+
+    /// The newest map, and what came of it.
+    pub(super) fn shown(&self) -> Option<(&Explanation, ArrayView2<'_, f32>)> {
+        self.shown.as_ref().map(|shown| (&shown.seen, shown.heat.view()))
+    }
+
+    /// Paints the newest map, unless it is too old: then `None`, else its age, and whether there was anything to paint. On an error the picture is as it was, unless painting
+    /// itself failed.
+    pub(super) fn paint(
+        &mut self,
+        painter: &mut Painter,
+        (video, buffer): (&Video, &mut gst::BufferRef),
+        (stamp, live): (Stamp, &Live),
+    ) -> Result<Option<(Duration, bool)>> {
+        let Some(shown) = &self.shown else { return Ok(None) };
+        let opacity = live.expire_overlay.map_or(1.0, |limit| opacity(stamp.since(&shown.holds), limit));
+        if opacity == 0.0 {
+            return Ok(None);
+        }
+        let painted = video.with_frame(buffer, |frame| {
             guard(|| {
-                let begun = Instant::now();
-                painter.set_style(live.style);
-                let heat = explanation.heat();
-                let painted = painter.paint(frame, heat.view(), explanation.region)?;
+                painter.set_style(Style { alpha: live.style.alpha * opacity, ..live.style });
+                let painted = painter.paint(frame, shown.heat.view(), shown.seen.region)?;
                 if live.draw_labels {
-                    painter.write(frame, &explanation.maps.iter().map(ClassMap::caption).collect::<Vec<_>>())?;
+                    painter.write(frame, &shown.seen.maps.iter().map(ClassMap::caption).collect::<Vec<_>>())?;
                 }
-                stats.took(Stage::Paint, begun.elapsed());
-                let reasons: Vec<&str> = explanation.maps.iter().filter_map(|one| one.reason.as_deref()).collect();
-                let all = reasons.len() == explanation.maps.len();
-                let remark = blank.tell(if all { &reasons } else { &[] }, Instant::now());
-                let reason = (!painted).then(|| reasons.join("; "));
-                Ok(Annotated { heat, remark, reason, explanation })
+                Ok(painted)
             })
-        })
+        })?;
+        Ok(Some((stamp.since(&shown.of), painted)))
+    }
+
+    /// Why nothing is painted on the newest frame: the reasons of its maps, if all have one.
+    pub(super) fn blank(&self) -> Vec<&str> {
+        let maps = self.shown.as_ref().map_or(&[][..], |shown| &shown.seen.maps);
+        let reasons: Vec<&str> = maps.iter().filter_map(|one| one.reason.as_deref()).collect();
+        if reasons.len() == maps.len() { reasons } else { Vec::new() }
     }
 }
 
-/// What was done to a frame.
-#[derive(Debug)]
-pub(super) struct Annotated {
-    pub(super) explanation: Explanation,
-    /// What was painted; see [`Explanation::heat`].
-    pub(super) heat: Array2<f32>,
-    /// Why nothing was.
-    pub(super) reason: Option<String>,
-    /// What the user should know, once.
-    pub(super) remark: Option<String>,
-}
-
-/// Says why nothing is painted: each reason once, and once a second at most.
-#[derive(Debug, Default)]
-struct Blank {
-    told: HashSet<String>,
-    last: Option<Instant>,
-}
-
-impl Blank {
-    fn tell(&mut self, reasons: &[&str], now: Instant) -> Option<String> {
-        let new: Vec<&str> = reasons.iter().copied().filter(|reason| !self.told.contains(*reason)).collect();
-        let soon = self.last.is_some_and(|last| now.duration_since(last) < Duration::from_secs(1));
-        if new.is_empty() || soon {
-            return None;
-        }
-        self.last = Some(now);
-        self.told.extend(new.iter().map(|reason| reason.to_string()));
-        let why = new.join("; ");
-        Some(format!(
-            "nothing is painted on a frame, whose map is zero everywhere: {why}; frames go on, and this is said once"
-        ))
-    }
-}
-
-/// Counts frames that passed without a map, and says which of them to report: the first, then one a second at most.
-#[derive(Debug, Default)]
-pub(super) struct Failures {
-    count: u64,
-    reported: Option<Instant>,
-}
-
-impl Failures {
-    /// Counts one; the number so far if it is time to say so.
-    pub(super) fn count(&mut self, now: Instant) -> Option<u64> {
-        self.count += 1;
-        if self.reported.is_some_and(|last| now.duration_since(last) < Duration::from_secs(1)) {
-            return None;
-        }
-        self.reported = Some(now);
-        Some(self.count)
-    }
-
-    /// Frames that passed without a map, so far.
-    pub(super) fn total(&self) -> u64 {
-        self.count
-    }
+/// 1 while a map is young, 0 when its time is over; between half of it and the end it fades.
+fn opacity(age: Duration, limit: Duration) -> f32 {
+    let left = 1.0 - age.as_secs_f32() / limit.as_secs_f32();
+    (2.0 * left).clamp(0.0, 1.0)
 }
 
 #[cfg(test)]
@@ -204,22 +259,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_reason_of_an_empty_map_is_told_once() {
-        let (mut blank, start) = (Blank::default(), Instant::now());
-        let mut tell = |reasons: &[&str], ms| blank.tell(reasons, start + Duration::from_millis(ms)).is_some();
-        assert!(!tell(&[], 0) && tell(&["a"], 1) && !tell(&["a"], 5_000) && !tell(&[], 5_001));
-        assert!(tell(&["b"], 6_000) && !tell(&["c"], 6_100) && tell(&["c"], 7_000));
-        assert!(
-            !tell(&["a"], 9_000) && !tell(&["b"], 19_000) && !tell(&["a", "b"], 29_000) && tell(&["a", "d"], 39_000)
-        );
-    }
-
-    #[test]
-    fn failures_are_reported_once_a_second_and_all_counted() {
-        let (mut failures, start) = (Failures::default(), Instant::now());
-        let at = |ms| start + Duration::from_millis(ms);
-        let said: Vec<_> = [0, 40, 999, 1000, 1100, 2500].into_iter().map(|ms| failures.count(at(ms))).collect();
-        assert_eq!(said, [Some(1), None, None, Some(4), None, Some(6)]);
-        assert_eq!(failures.total(), 6);
+    fn a_map_fades_over_the_second_half_of_its_time() {
+        let at = |ms| opacity(Duration::from_millis(ms), Duration::from_secs(1));
+        assert_eq!([0, 500, 750, 1000, 5000].map(at), [1.0, 1.0, 0.5, 0.0, 0.0]);
     }
 }

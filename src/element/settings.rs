@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
 
 use super::heatmap::Heatmap;
-use super::imp::State;
+use super::mode::{Mode, OnError, Pace, WaitForModel};
 use super::stats::Stats;
+use super::stream::State;
 use super::tell::Telling;
 use super::{ColorFormat, Colormap, ExecutionProvider, Method, Precision, Preprocess, ResizeMode, ScoreKind};
 use crate::engine::{data_folder, parse_options};
@@ -17,19 +19,19 @@ use crate::error::{Error, Result};
 use crate::explain::Options;
 use crate::prep::{Overrides, parse_numbers, parse_size};
 use crate::render::Style;
-use crate::worker::Stopper;
+use crate::worker::{Source, Stopper};
 
 /// The element's instance.
 #[derive(glib::Properties, Default)]
 #[properties(wrapper_type = super::GradCam)]
 pub struct GradCam {
-    #[property(name = "model", get, set, type = Option<String>, member = model, mutable_ready, nick = "Model",
+    #[property(name = "model", get, set, type = Option<String>, member = model, mutable_playing, nick = "Model",
         blurb = "Path of the ONNX classifier (unset = the installed demo model, gradcam/efficientnet-lite0.onnx in the user's data directory)")]
-    #[property(name = "labels-file", get, set, type = Option<String>, member = labels_file, mutable_ready, nick = "Labels file",
+    #[property(name = "labels-file", get, set, type = Option<String>, member = labels_file, mutable_playing, nick = "Labels file",
         blurb = "Path of the class names, one a line or JSON (unset = the model's metadata, else a file beside the model)")]
-    #[property(name = "method", get, set, type = Method, member = method, mutable_ready, nick = "Method",
+    #[property(name = "method", get, set, type = Method, member = method, mutable_playing, nick = "Method",
         blurb = "How activations and gradients become a map", builder(Method::default()))]
-    #[property(name = "target-layer", get, set, type = Option<String>, member = target_layer, mutable_ready, nick = "Target layer",
+    #[property(name = "target-layer", get, set, type = Option<String>, member = target_layer, mutable_playing, nick = "Target layer",
         blurb = "Tensor, node or module of the model whose activations are explained, or a comma list of them, whose maps are fused (unset = the deepest with a spatial grid)")]
     #[property(name = "resolved-target-layer", get, type = Option<String>, member = resolved_target_layer, nick = "Resolved target layer",
         blurb = "Tensor that is explained, or a comma list of them (null until the model is open)")]
@@ -37,21 +39,21 @@ pub struct GradCam {
         blurb = "Class to explain: index, label, or rank (-1 = best, -2 = second best, ...), or a comma list of them (unset = the best class of each frame)")]
     #[property(name = "versus", get, set, type = Option<String>, member = versus, mutable_playing, nick = "Versus",
         blurb = "Why the target class and not this one: index, label or rank, or one for each target class (unset = the target class by itself; set before the start, it may change while playing)")]
-    #[property(name = "score-output", get, set, type = Option<String>, member = score_output, mutable_ready, nick = "Score output",
+    #[property(name = "score-output", get, set, type = Option<String>, member = score_output, mutable_playing, nick = "Score output",
         blurb = "Output of the model that holds the class scores (unset = found by itself)")]
-    #[property(name = "score-kind", get, set, type = ScoreKind, member = score_kind, mutable_ready, nick = "Score kind",
+    #[property(name = "score-kind", get, set, type = ScoreKind, member = score_kind, mutable_playing, nick = "Score kind",
         blurb = "What the scores belong to, where the model's graph does not show it", builder(ScoreKind::default()))]
-    #[property(name = "preprocess", get, set, type = Preprocess, member = preprocess, mutable_ready, nick = "Preprocessing",
+    #[property(name = "preprocess", get, set, type = Preprocess, member = preprocess, mutable_playing, nick = "Preprocessing",
         blurb = "How pixels become the model's input", builder(Preprocess::default()))]
-    #[property(name = "mean", get, set, type = Option<String>, member = mean, mutable_ready, nick = "Mean",
+    #[property(name = "mean", get, set, type = Option<String>, member = mean, mutable_playing, nick = "Mean",
         blurb = "\"r,g,b\" on the 0 to 1 scale, in the model's channel order; overrides preprocess (unset = as preprocess says)")]
-    #[property(name = "std", get, set, type = Option<String>, member = std, mutable_ready, nick = "Standard deviation",
+    #[property(name = "std", get, set, type = Option<String>, member = std, mutable_playing, nick = "Standard deviation",
         blurb = "\"r,g,b\" on the 0 to 1 scale, in the model's channel order; overrides preprocess (unset = as preprocess says)")]
-    #[property(name = "color-format", get, set, type = ColorFormat, member = color_format, mutable_ready, nick = "Colour format",
+    #[property(name = "color-format", get, set, type = ColorFormat, member = color_format, mutable_playing, nick = "Colour format",
         blurb = "Channel order of the model's input", builder(ColorFormat::default()))]
-    #[property(name = "resize-mode", get, set, type = ResizeMode, member = resize_mode, mutable_ready, nick = "Resize mode",
+    #[property(name = "resize-mode", get, set, type = ResizeMode, member = resize_mode, mutable_playing, nick = "Resize mode",
         blurb = "How a frame is fitted to the model's input; the map is fitted back the same way", builder(ResizeMode::default()))]
-    #[property(name = "input-size", get, set, type = Option<String>, member = input_size, mutable_ready, nick = "Input size",
+    #[property(name = "input-size", get, set, type = Option<String>, member = input_size, mutable_playing, nick = "Input size",
         blurb = "\"WxH\" in pixels; a model exported for another size is rewritten where its graph allows it (unset = the model's own)")]
     #[property(name = "alpha", get, set, type = f64, member = alpha, minimum = 0.0, maximum = 1.0, default = 0.5, controllable, mutable_playing, nick = "Alpha",
         blurb = "Opacity of the map: 0 = only the picture, 1 = only the map")]
@@ -61,26 +63,46 @@ pub struct GradCam {
         blurb = "Write name and probability of the explained classes on the frame")]
     #[property(name = "runtime-library", get, set, type = Option<String>, member = runtime_library, mutable_ready, nick = "Runtime library",
         blurb = "Path of ONNX Runtime's shared library (unset = ORT_DYLIB_PATH, else beside the plugin, the user's data directory, the system)")]
-    #[property(name = "execution-provider", get, set, type = ExecutionProvider, member = execution_provider, mutable_ready, nick = "Execution provider",
+    #[property(name = "execution-provider", get, set, type = ExecutionProvider, member = execution_provider, mutable_playing, nick = "Execution provider",
         blurb = "What computes the model; one that is named must work", builder(ExecutionProvider::default()))]
     #[property(name = "active-provider", get, type = Option<String>, member = active_provider, nick = "Active provider",
         blurb = "What computes the model now, as execution-provider names it (null until the model is open)")]
-    #[property(name = "device", get, set, type = Option<String>, member = device, mutable_ready, nick = "Device",
+    #[property(name = "device", get, set, type = Option<String>, member = device, mutable_playing, nick = "Device",
         blurb = "Which of the provider's devices: 0, 1, ... for TensorRT and CUDA, CPU, GPU, NPU for OpenVINO (unset = the provider's choice)")]
-    #[property(name = "provider-options", get, set, type = Option<String>, member = provider_options, mutable_ready, nick = "Provider options",
+    #[property(name = "provider-options", get, set, type = Option<String>, member = provider_options, mutable_playing, nick = "Provider options",
         blurb = "More options in the provider's own words, \"key=value,key=value\"")]
-    #[property(name = "precision", get, set, type = Precision, member = precision, mutable_ready, nick = "Precision",
+    #[property(name = "precision", get, set, type = Precision, member = precision, mutable_playing, nick = "Precision",
         blurb = "Numbers that the provider computes in", builder(Precision::default()))]
-    #[property(name = "provider-library", get, set, type = Option<String>, member = provider_library, mutable_ready, nick = "Provider library",
+    #[property(name = "provider-library", get, set, type = Option<String>, member = provider_library, mutable_playing, nick = "Provider library",
         blurb = "Path of the shared library of a provider of its own, such as OpenVINO's plugin (ONNX Runtime's RegisterExecutionProviderLibrary)")]
-    #[property(name = "engine-cache-dir", get, set, type = Option<String>, member = engine_cache_dir, mutable_ready, nick = "Engine cache",
+    #[property(name = "engine-cache-dir", get, set, type = Option<String>, member = engine_cache_dir, mutable_playing, nick = "Engine cache",
         blurb = "Folder for what providers build, to start faster the next time, or \"none\" (unset = gradcam in the user's cache directory)")]
-    #[property(name = "threads", get, set, type = u32, member = threads, minimum = 0, maximum = 1024, default = 0, mutable_ready, nick = "Threads",
+    #[property(name = "threads", get, set, type = u32, member = threads, minimum = 0, maximum = 1024, default = 0, mutable_playing, nick = "Threads",
         blurb = "Threads that compute one frame (0 = automatic)")]
-    #[property(name = "time-limit", get, set, type = f64, member = time_limit, minimum = 0.0, maximum = 86_400.0, default = Options::TIME_LIMIT.as_secs_f64(), mutable_ready, nick = "Time limit",
+    #[property(name = "inference-timeout", get, set, type = f64, member = inference_timeout, minimum = 0.0, maximum = 86_400.0, default = Options::INFERENCE_TIMEOUT.as_secs_f64(), mutable_playing, nick = "Inference timeout",
         blurb = "Seconds that one run of the model may take, at the start or on a frame, before it is stopped (0 = any)")]
-    #[property(name = "self-check", get, set, type = bool, member = self_check, default = true, mutable_ready, nick = "Self-check",
+    #[property(name = "self-check", get, set, type = bool, member = self_check, default = true, mutable_playing, nick = "Self-check",
         blurb = "When the model is opened, compare its outputs with the original's and the gradient with finite differences")]
+    #[property(name = "share-engine", get, set, type = bool, member = share_engine, default = true, mutable_playing, nick = "Share engine",
+        blurb = "Elements of one process with the same model, options and engine-id run on one engine")]
+    #[property(name = "engine-id", get, set, type = Option<String>, member = engine_id, mutable_playing, nick = "Engine identifier",
+        blurb = "Parts elements that would share an engine otherwise (unset = shared by all that do not set it)")]
+    #[property(name = "mode", get, set, type = Mode, member = mode, mutable_ready, nick = "Mode",
+        blurb = "Whether a frame waits for its own map", builder(Mode::default()))]
+    #[property(name = "wait-for-model", get, set, type = WaitForModel, member = wait_for_model, mutable_ready, nick = "Wait for model",
+        blurb = "Whether frames wait until the model is open, or pass without a map until then", builder(WaitForModel::default()))]
+    #[property(name = "on-error", get, set, type = OnError, member = on_error, mutable_playing, nick = "On error",
+        blurb = "What becomes of the stream when a frame cannot be explained, or the model not opened while frames pass", builder(OnError::default()))]
+    #[property(name = "max-in-flight", get, set, type = u32, member = max_in_flight, minimum = 1, maximum = 64, default = 4, mutable_playing, nick = "Frames in flight",
+        blurb = "In sync mode, frames that are worked on at once (1 = one after the other)")]
+    #[property(name = "inference-interval", get, set, type = u32, member = inference_interval, minimum = 1, maximum = u32::MAX, default = 1, mutable_playing, nick = "Inference interval",
+        blurb = "Every how many frames the model runs (1 = every frame); between them the newest map is painted")]
+    #[property(name = "min-change", get, set, type = f64, member = min_change, minimum = 0.0, maximum = 1.0, default = 0.0, mutable_playing, nick = "Smallest change",
+        blurb = "Mean difference of the model's input to that of the last run, as a share of white, below which the map is kept and the model not run (0 = off)")]
+    #[property(name = "expire-overlay", get, set, type = u64, member = expire_overlay, default = 1_000_000_000, mutable_playing, nick = "Expire overlay",
+        blurb = "Nanoseconds after which a map is not painted any more; over their second half it fades (0 = never)")]
+    #[cfg_attr(feature = "fault-injection", property(name = "fault", get, set, type = Option<String>, member = fault, mutable_playing, nick = "Fault injection",
+        blurb = "What is to go wrong, for tests: \"fail-every=3,slow-ms=100\""))]
     pub(super) settings: Mutex<Settings>,
     #[property(name = "top-k", get, set, type = u32, member = top_k, minimum = 1, maximum = 100_000, default = 1, mutable_playing, nick = "Top k",
         blurb = "How many of the likeliest classes messages and metas tell; it costs no further run of the model")]
@@ -99,16 +121,19 @@ pub struct GradCam {
     pub(super) stats: Stats,
     /// The second source pad.
     pub(super) heatmap: Heatmap,
-    /// Held by the streaming thread for the length of a frame; beside it, only start and stop take it.
+    /// The streaming thread's; beside it, only start and stop take it.
     pub(super) state: Mutex<State>,
-    /// Cancels the run in progress, whoever holds `state`.
-    pub(super) stopper: Mutex<Option<Stopper>>,
-    /// A model is open: what is set now and read only at the start comes too late.
+    /// Ends what the streaming thread waits for, whoever holds `state`.
+    pub(super) stopper: Stopper,
+    pub(super) pace: Mutex<Pace>,
+    /// What is set now and read only at the start comes too late.
     pub(super) started: AtomicBool,
+    /// Another model is wished for than the one that is open.
+    pub(super) dirty: AtomicBool,
 }
 
 /// The properties' values.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Settings {
     model: Option<String>,
     labels_file: Option<String>,
@@ -137,8 +162,19 @@ pub(super) struct Settings {
     provider_library: Option<String>,
     engine_cache_dir: Option<String>,
     threads: u32,
-    time_limit: f64,
+    inference_timeout: f64,
     self_check: bool,
+    share_engine: bool,
+    engine_id: Option<String>,
+    pub(super) mode: Mode,
+    pub(super) wait_for_model: WaitForModel,
+    on_error: OnError,
+    max_in_flight: u32,
+    inference_interval: u32,
+    min_change: f64,
+    expire_overlay: u64,
+    #[cfg(feature = "fault-injection")]
+    fault: Option<String>,
 }
 
 impl Default for Settings {
@@ -171,8 +207,19 @@ impl Default for Settings {
             provider_library: None,
             engine_cache_dir: None,
             threads: 0,
-            time_limit: Options::TIME_LIMIT.as_secs_f64(),
+            inference_timeout: Options::INFERENCE_TIMEOUT.as_secs_f64(),
             self_check: true,
+            share_engine: true,
+            engine_id: None,
+            mode: Mode::default(),
+            wait_for_model: WaitForModel::default(),
+            on_error: OnError::default(),
+            max_in_flight: 4,
+            inference_interval: 1,
+            min_change: 0.0,
+            expire_overlay: 1_000_000_000,
+            #[cfg(feature = "fault-injection")]
+            fault: None,
         }
     }
 }
@@ -186,11 +233,16 @@ pub(super) struct Live {
     pub(super) target_class: String,
     /// "" = none.
     pub(super) versus: String,
+    pub(super) on_error: OnError,
+    pub(super) max_in_flight: usize,
+    pub(super) inference_interval: u32,
+    pub(super) min_change: f32,
+    /// `None` = never.
+    pub(super) expire_overlay: Option<Duration>,
 }
 
 impl Settings {
-    /// The model to open.
-    pub(super) fn model(&self) -> Result<PathBuf> {
+    fn model(&self) -> Result<PathBuf> {
         if let Some(path) = set(&self.model) {
             return Ok(path.into());
         }
@@ -198,7 +250,19 @@ impl Settings {
         if path.exists() { Ok(path) } else { Err(Error::NoModel { path }) }
     }
 
-    pub(super) fn options(&self) -> Result<Options> {
+    /// What to open.
+    pub(super) fn source(&self) -> Result<Source> {
+        Ok(Source {
+            model: self.model()?,
+            options: self.options()?,
+            share: self.share_engine,
+            engine_id: self.engine_id.clone().unwrap_or_default(),
+            #[cfg(feature = "fault-injection")]
+            fault: self.fault.clone().unwrap_or_default(),
+        })
+    }
+
+    fn options(&self) -> Result<Options> {
         Ok(Options {
             method: self.method.into(),
             target_layer: set(&self.target_layer).map(str::to_owned),
@@ -224,7 +288,7 @@ impl Settings {
             provider_library: set(&self.provider_library).map(PathBuf::from),
             engine_cache_dir: set(&self.engine_cache_dir).map(PathBuf::from),
             threads: self.threads as usize,
-            time_limit: Options::time_limit_of(self.time_limit),
+            inference_timeout: Options::inference_timeout_of(self.inference_timeout),
             self_check: self.self_check,
         })
     }
@@ -235,7 +299,28 @@ impl Settings {
             draw_labels: self.draw_labels,
             target_class: self.target_class.clone().unwrap_or_default(),
             versus: self.versus.clone().unwrap_or_default(),
+            on_error: self.on_error,
+            max_in_flight: self.max_in_flight as usize,
+            inference_interval: self.inference_interval,
+            min_change: self.min_change as f32,
+            expire_overlay: Some(Duration::from_nanos(self.expire_overlay)).filter(|time| !time.is_zero()),
         }
+    }
+
+    /// What is read from frame to frame, or at the start only, put aside: what is left says which engine is wished for.
+    pub(super) fn wish(&self) -> Settings {
+        let Settings { mode, wait_for_model, .. } = Settings::default();
+        let Settings { on_error, max_in_flight, inference_interval, min_change, expire_overlay, .. } =
+            Settings::default();
+        let Settings { alpha, colormap, draw_labels, .. } = Settings::default();
+        let (target_class, versus, runtime_library) = (None, None, None);
+        let (resolved_target_layer, active_provider) = (None, None);
+        #[rustfmt::skip]
+        let wish = Settings {
+            mode, wait_for_model, on_error, max_in_flight, inference_interval, min_change, expire_overlay, alpha, colormap, draw_labels,
+            target_class, versus, runtime_library, resolved_target_layer, active_provider, ..self.clone()
+        };
+        wish
     }
 }
 

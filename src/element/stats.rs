@@ -38,7 +38,7 @@ const FIELDS: &[Field] = &[
     field("frames-out",         Kind::Count,  "frames that went out: as many, but for one on its way"),
     field("frames-annotated",   Kind::Count,  "those that a map was painted on"),
     field("inferences",         Kind::Count,  "runs of the model"),
-    field("inferences-skipped", Kind::Count,  "frames that no run was made for, on purpose"),
+    field("inferences-skipped", Kind::Count,  "frames that no run was made for: by interval, change or lateness, or for a newer frame"),
     field("failures",           Kind::Count,  "frames that went out without a map for an error"),
     field("restarts",           Kind::Count,  "how often the thread that runs the model was started anew"),
     field("fps",                Kind::Number, "frames a second that went out, over the latest 256"),
@@ -136,10 +136,9 @@ impl Stats {
         keep(&mut self.counts().times[stage as usize], time);
     }
 
-    /// A frame was not given to the model, on purpose.
-    #[allow(dead_code, reason = "every frame is given to the model so far")]
-    pub(super) fn skipped(&self) {
-        self.counts().skipped += 1;
+    /// So many frames were not given to the model, on purpose, or gave way to newer ones.
+    pub(super) fn skipped(&self, frames: usize) {
+        self.counts().skipped += frames as u64;
     }
 
     /// A frame went out without a map for an error.
@@ -147,10 +146,9 @@ impl Stats {
         self.counts().failures += 1;
     }
 
-    /// The thread that runs the model was started anew.
-    #[allow(dead_code, reason = "it is never started anew so far")]
-    pub(super) fn restarted(&self) {
-        self.counts().restarts += 1;
+    /// The thread that runs the model was started anew so many times.
+    pub(super) fn restarted(&self, times: u64) {
+        self.counts().restarts = times;
     }
 
     /// The property.
@@ -232,8 +230,8 @@ mod tests {
         }
         stats.runs_on("cpu", Some(true));
         stats.failed();
-        stats.skipped();
-        stats.restarted();
+        stats.skipped(1);
+        stats.restarted(1);
         let told = stats.to_structure();
         let count = |name: &str| told.get::<u64>(name).unwrap();
         for name in ["frames-in", "frames-out", "frames-annotated", "inferences"] {

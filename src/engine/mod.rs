@@ -44,6 +44,8 @@ pub struct Config {
     pub time_limit: Option<Duration>,
     /// Where it runs: on the CPU, if nothing else is said.
     pub place: Place,
+    /// What stops the runs of every session made with this, one at a time; `None` = each has its own.
+    pub interrupter: Option<Interrupter>,
 }
 
 /// A tensor that goes in; its memory must be contiguous, it is not copied.
@@ -102,7 +104,14 @@ pub struct Engine {
 
 /// Stops the engine's current run from another thread; `Clone + Send + Sync`.
 #[derive(Debug, Clone, Default)]
-pub struct Interrupter(Arc<Mutex<Option<Run>>>);
+pub struct Interrupter(Arc<Mutex<Slot>>);
+
+#[derive(Debug, Default)]
+struct Slot {
+    run: Option<Run>,
+    /// No run begins.
+    barred: bool,
+}
 
 struct Run {
     options: Arc<RunOptions>,
@@ -129,9 +138,22 @@ impl Interrupter {
         self.end(|_| Some(Stop::Asked));
     }
 
+    /// As [`Interrupter::interrupt`], and every later run ends before it begins, until this is called with `false`.
+    pub fn bar(&self, barred: bool) {
+        self.slot().barred = barred;
+        if barred {
+            self.interrupt();
+        }
+    }
+
+    /// Between `bar(true)` and `bar(false)`.
+    pub fn is_barred(&self) -> bool {
+        self.slot().barred
+    }
+
     /// Ends the run in progress if there is a reason, which is told the time that it has taken.
     fn end(&self, reason: impl Fn(Duration) -> Option<Stop>) {
-        if let Some(run) = self.slot().as_mut()
+        if let Some(run) = self.slot().run.as_mut()
             && let Some(stop) = reason(run.since.elapsed())
         {
             run.stopped.get_or_insert(stop);
@@ -140,7 +162,7 @@ impl Interrupter {
         }
     }
 
-    fn slot(&self) -> MutexGuard<'_, Option<Run>> {
+    fn slot(&self) -> MutexGuard<'_, Slot> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -169,7 +191,7 @@ impl Engine {
         let inputs: Vec<Info> = session.inputs().iter().map(value::info).collect();
         let outputs = session.outputs().iter().map(value::info).collect();
         let converted = inputs.iter().filter_map(|info| Some((info.name.clone(), Buffer::of(&info.kind)?))).collect();
-        let current = Interrupter::default();
+        let current = config.interrupter.clone().unwrap_or_default();
         let _watch = config.time_limit.map(|limit| Watch::start(current.clone(), limit)).transpose()?;
         Ok(Engine { session, inputs, converted, outputs, library: runtime.path, placed, logged, current, _watch })
     }
@@ -223,7 +245,11 @@ impl Engine {
             guarded(|| options.set_log_level(LogLevel::Fatal)).map_err(failed)?;
         }
         let options = Arc::new(options);
-        *self.current.slot() = Some(Run { options: Arc::clone(&options), since: Instant::now(), stopped: None });
+        let run = Run { options: Arc::clone(&options), since: Instant::now(), stopped: None };
+        match &mut *self.current.slot() {
+            Slot { barred: true, .. } => return Err(Error::Interrupted),
+            slot => slot.run = Some(run),
+        }
         let session = &mut self.session;
         let result = guarded(|| {
             let values = inputs.iter().map(|(name, input)| Ok((*name, value::feed(input, converted.get(*name))?)));
@@ -233,7 +259,7 @@ impl Engine {
                 |name: &&str| if valued(name) { value::fetch(&made[*name]) } else { Ok(value::outline(&made[*name])) };
             outputs.iter().map(fetch).collect::<ort::Result<Vec<_>>>()
         });
-        match self.current.slot().take() {
+        match self.current.slot().run.take() {
             Some(Run { stopped: Some(Stop::Asked), .. }) => Err(Error::Interrupted),
             Some(Run { stopped: Some(Stop::Late(limit)), .. }) => Err(Error::TimeLimit { limit }),
             _ => result.map_err(failed),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{CamEquality, Explainer, Found, ModelInfo, Options, Verdict, equality};
+use super::{CamEquality, Explainer, Found, ModelInfo, Opening, Options, Verdict, equality};
 use crate::cam::{self, Layer, ScoreKind};
 use crate::error::Error;
 use crate::onnx::tensorrt::{self, Obstacle};
@@ -82,7 +82,7 @@ impl Inspection {
     pub fn of(model: &Path, options: &Options) -> Inspection {
         let start = Instant::now();
         let mut found = Found::default();
-        let opened = Explainer::open_into(model, options, &mut found);
+        let opened = Explainer::open_into(model, options, &mut found, &Opening::default());
         let took = start.elapsed();
         let mut seen = Inspection {
             file: found.model.as_ref().map(|model| FileInfo { inputs: found.declared.clone(), ..FileInfo::of(model) }),

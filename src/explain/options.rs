@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::prep::Overrides;
 
 /// What can be asked of an [`Explainer`](super::Explainer); the fields are spelt as the element's properties are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// The method.
     pub method: Method,
@@ -53,7 +53,7 @@ pub struct Options {
     /// Threads within an operator; 0 = the runtime's choice.
     pub threads: usize,
     /// The longest that one run of the model may take, at load or on a frame; `None` = as long as it takes.
-    pub time_limit: Option<Duration>,
+    pub inference_timeout: Option<Duration>,
     /// Compare outputs with the original and gradients with finite differences at load.
     pub self_check: bool,
 }
@@ -79,7 +79,7 @@ impl Default for Options {
             provider_library: None,
             engine_cache_dir: None,
             threads: 0,
-            time_limit: Some(Self::TIME_LIMIT),
+            inference_timeout: Some(Self::INFERENCE_TIMEOUT),
             self_check: true,
         }
     }
@@ -87,10 +87,10 @@ impl Default for Options {
 
 impl Options {
     /// A model that takes longer for one picture is no model for video.
-    pub const TIME_LIMIT: Duration = Duration::from_secs(60);
+    pub const INFERENCE_TIMEOUT: Duration = Duration::from_secs(60);
 
-    /// [`Options::time_limit`] of a number of seconds; 0 = as long as it takes.
-    pub fn time_limit_of(seconds: f64) -> Option<Duration> {
+    /// [`Options::inference_timeout`] of a number of seconds; 0 = as long as it takes.
+    pub fn inference_timeout_of(seconds: f64) -> Option<Duration> {
         Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero())
     }
 
@@ -98,7 +98,7 @@ impl Options {
         Config {
             library: self.runtime_library.clone(),
             threads: self.threads,
-            time_limit: self.time_limit,
+            time_limit: self.inference_timeout,
             ..Config::default()
         }
     }

@@ -7,7 +7,7 @@ use super::engines::Engines;
 use super::{Explainer, ModelInfo, Options};
 use crate::engine::{Engine, Place, Precision, Provider, Range, cache_folder};
 use crate::error::{Error, Result};
-use crate::onnx::DType;
+use crate::onnx::{DType, Model};
 
 /// Maps at once that a provider prepares for, where it builds for a range of shapes.
 const MAPS: usize = 8;
@@ -88,6 +88,21 @@ impl Explainer {
         };
         explainer.place()?;
         Ok(explainer)
+    }
+
+    /// The same model in new sessions where it runs now, in place of ones that may be broken; what stops its runs stays.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn renew(&mut self) -> Result<()> {
+        let sessions = self.sessions.under(self.interrupter());
+        self.engines = match self.placement() {
+            Place { provider: Provider::Cpu, .. } => {
+                Engines::open(&sessions, &self.explained, &self.names, self.batch_size())?
+            }
+            place => Engines::elsewhere(sessions.open_at(&self.placeable(), place)?),
+        };
+        Ok(())
     }
 
     /// Where its engine runs, for others to run beside it.
@@ -182,12 +197,17 @@ impl Explainer {
         (!wishes.is_empty()).then(|| format!("{} not used: {why}", wishes.join(" and ")))
     }
 
-    fn try_on(&mut self, provider: Provider) -> Result<(Engine, Option<Agreement>)> {
+    /// The explained model as other providers than the CPU get it.
+    fn placeable(&self) -> Model {
         let mut model = self.explained.clone();
         if self.options.precision != Precision::Fp32 && self.info.format.computed == DType::F32 {
             model.compare_for_steps();
         }
-        let mut engine = self.sessions.open_at(&model, self.place_on(provider))?;
+        model
+    }
+
+    fn try_on(&mut self, provider: Provider) -> Result<(Engine, Option<Agreement>)> {
+        let mut engine = self.sessions.open_at(&self.placeable(), self.place_on(provider))?;
         if !self.options.self_check {
             return Ok((engine, None));
         }

@@ -172,14 +172,15 @@ impl Explainer {
         let of_picture = |(n, &region): (usize, &Region)| {
             let (classes, scores, peaks) =
                 (classes.index_axis(Axis(0), n), scores.index_axis(Axis(0), n), peaks.index_axis(Axis(0), n));
-            let maps: Vec<ClassMap> = (classes.iter().zip(scores).zip(map.index_axis(Axis(0), n).outer_iter()).zip(peaks))
-                .map(|(((&class, &score), map), &peak)| {
-                    let label = labels::name(&self.info.labels, class as usize);
-                    let blank = map.iter().all(|&value| value <= 0.0);
-                    let reason = blank.then(|| blank::reason(&self.info, &label, score, peak));
-                    ClassMap { class: class as usize, label, score, map: map.to_owned(), reason }
-                })
-                .collect();
+            let maps: Vec<ClassMap> =
+                (classes.iter().zip(scores).zip(map.index_axis(Axis(0), n).outer_iter()).zip(peaks))
+                    .map(|(((&class, &score), map), &peak)| {
+                        let label = labels::name(&self.info.labels, class as usize);
+                        let blank = map.iter().all(|&value| value <= 0.0);
+                        let reason = blank.then(|| blank::reason(&self.info, &label, score, peak));
+                        ClassMap { class: class as usize, label, score, map: map.to_owned(), reason }
+                    })
+                    .collect();
             let scores = match (&self.table, table, maps.first()) {
                 (Some(table), [values], _) => table.scores(values, (n, self.batch_size()), &self.info),
                 (None, [], Some(one)) if self.info.score_kind == ScoreKind::Binary => scores::of_two(one, &self.info),

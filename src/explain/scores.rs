@@ -93,7 +93,12 @@ impl Table {
     pub(super) fn scores(&self, output: &Output, (n, pictures): (usize, usize), info: &ModelInfo) -> Scores {
         match output {
             Output::F32(values) => Scores {
-                values: values.iter().skip(n * values.len() / pictures).take(values.len() / pictures).copied().collect(),
+                values: values
+                    .iter()
+                    .skip(n * values.len() / pictures)
+                    .take(values.len() / pictures)
+                    .copied()
+                    .collect(),
                 activation: self.activation,
                 labels: info.labels.clone(),
             },

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::engine::{Config, Engine, Place, Weight};
+use crate::engine::{Config, Engine, Interrupter, Place, Weight};
 use crate::error::Result;
 use crate::onnx::Model;
 
@@ -52,6 +52,17 @@ impl Sessions {
     /// As [`Sessions::open`], its graph as it is, so that every tensor can be an output.
     pub fn unoptimized(&self, model: &Model) -> Result<Engine> {
         self.configured(model, &Config { unoptimized: true, ..self.config.clone() })
+    }
+
+    /// The same, each session of which is stopped by this.
+    pub fn under(&self, interrupter: Interrupter) -> Sessions {
+        let config = Config { interrupter: Some(interrupter), ..self.config.clone() };
+        Sessions { weights: self.weights.clone(), config }
+    }
+
+    /// From here on each session is stopped by an interrupter of its own.
+    pub fn part(&mut self) {
+        self.config.interrupter = None;
     }
 
     fn configured(&self, model: &Model, config: &Config) -> Result<Engine> {

@@ -79,6 +79,16 @@ impl Model {
 
     /// Reads and checks a file, with its external data.
     pub fn load(path: &Path) -> Result<Model> {
+        let bytes = fs::read(Self::file(path)?)
+            .map_err(|e| Error::ModelUnreadable { path: path.into(), why: format!("{e}; check its permissions") })?;
+        Self::parse(&bytes.into(), Some(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))))
+    }
+
+    /// Whether there is a file that may be read as a model, without reading it; gives the path back.
+    ///
+    /// # Errors
+    /// [`Error::ModelNotFound`], [`Error::ModelUnreadable`].
+    pub fn file(path: &Path) -> Result<&Path> {
         let unreadable = |why: String| Error::ModelUnreadable { path: PathBuf::from(path), why };
         let meta = fs::metadata(path).map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => Error::ModelNotFound { path: path.into() },
@@ -97,8 +107,7 @@ impl Model {
         if meta.len() == 0 {
             return Err(unreadable("it is empty; copy or export the model again".into()));
         }
-        let bytes = fs::read(path).map_err(|e| unreadable(format!("{e}; check its permissions")))?;
-        Self::parse(&bytes.into(), Some(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))))
+        Ok(path)
     }
 
     /// Reads and checks a self-contained model.

@@ -146,7 +146,7 @@ impl Element {
 }
 
 /// What the user set; `None` = take it from the model.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
     /// Named scaling.
     pub preprocess: Preprocess,

@@ -144,16 +144,16 @@ fn b09_a_model_that_asks_for_gigabytes_is_refused() {
 #[test]
 fn b10_a_model_that_never_ends_is_stopped_at_the_start() {
     let model = models::save_bytes(&models::endless(-1.0), "model.onnx");
-    let (error, text) = refusal(&rig::element(&model.path, &[("time-limit", "0.2")]));
+    let (error, text) = refusal(&rig::element(&model.path, &[("inference-timeout", "0.2")]));
     assert!(error.matches(gst::StreamError::Failed), "{error:?}");
-    assert!(text.contains("0.2 s") && text.contains("time-limit") && text.contains("loop"), "{text}");
+    assert!(text.contains("0.2 s") && text.contains("inference-timeout") && text.contains("loop"), "{text}");
 }
 
 #[test]
 fn b10_a_frame_on_which_the_model_never_ends_passes_and_the_video_goes_on() {
     let model = models::save_bytes(&models::endless(0.75), "model.onnx");
     let of = info(VideoFormat::I420, 64, 48);
-    let settings = [("time-limit", "0.3"), ("target-class", "bright")];
+    let settings = [("inference-timeout", "0.3"), ("target-class", "bright")];
     let mut rig = Rig::with_model(model, of.clone(), &settings);
     for _ in 0..2 {
         let (left, right) = rig.halves(255, 0);
@@ -165,7 +165,7 @@ fn b10_a_frame_on_which_the_model_never_ends_passes_and_the_video_goes_on() {
     let warnings = rig.warnings();
     let (error, text) = warnings.first().expect("a WARNING");
     assert!(error.matches(gst::StreamError::Failed), "{error:?}");
-    assert!(text.contains("0.3 s") && text.contains("time-limit") && text.contains("goes on"), "{text}");
+    assert!(text.contains("0.3 s") && text.contains("inference-timeout") && text.contains("goes on"), "{text}");
 }
 
 #[test]

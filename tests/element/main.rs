@@ -10,7 +10,11 @@ mod faults;
 mod fields;
 mod formats;
 mod heatmap;
+#[cfg(feature = "fault-injection")]
+mod injected;
+mod loading;
 mod models;
+mod modes;
 mod process;
 mod properties;
 mod providers;
@@ -18,6 +22,8 @@ mod providers;
 #[path = "../models/raw.rs"]
 mod raw;
 mod rig;
+mod sharing;
 mod states;
 mod stream;
+mod swap;
 mod tell;

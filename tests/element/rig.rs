@@ -54,6 +54,8 @@ pub fn element(model: &Path, settings: &[(&str, &str)]) -> gst::Element {
         ("alpha", "1"),
         ("draw-labels", "false"),
         ("threads", "1"),
+        ("mode", "sync"),
+        ("max-in-flight", "1"),
     ];
     for (name, value) in plain.iter().chain(settings) {
         element.set_property_from_str(name, value);
@@ -122,6 +124,22 @@ impl Rig {
         segment.set_start(gst::ClockTime::from_seconds(start));
         segment.set_time(gst::ClockTime::ZERO);
         assert!(self.pad().send_event(gst::event::Segment::new(&segment)));
+    }
+
+    /// A frame of two greys at this time.
+    pub fn frame(&self, ms: u64, left: u8, right: u8) -> gst::Buffer {
+        let mut buffer = halves(&self.info, left, right);
+        buffer.get_mut().unwrap().set_pts(gst::ClockTime::from_mseconds(ms));
+        buffer
+    }
+
+    /// The same, through the element: brightness of its quarters, and whether they are as they were.
+    pub fn at(&mut self, ms: u64, left: u8, right: u8) -> ((f32, f32), bool) {
+        let frame = self.frame(ms, left, right);
+        let before = bytes(&frame);
+        let out = self.pass(frame);
+        assert_eq!(out.pts(), Some(gst::ClockTime::from_mseconds(ms)));
+        (sides(&self.info, &out), bytes(&out) == before)
     }
 
     /// In and out again.
@@ -246,6 +264,18 @@ pub fn until_eos(pipeline: &gst::Element) {
         gst::MessageView::Error(e) => panic!("{} ({:?})", e.error(), e.debug()),
         _ => pipeline.set_state(gst::State::Null).unwrap(),
     };
+}
+
+/// Waits for what another thread brings about.
+pub fn until<T>(what: &str, mut seen: impl FnMut() -> Option<T>) -> T {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    loop {
+        if let Some(seen) = seen() {
+            return seen;
+        }
+        assert!(std::time::Instant::now() < end, "{what}: not within a minute");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
 }
 
 /// The plugin's file, which cargo builds with the tests.

@@ -176,7 +176,7 @@ fn endless() -> Vec<u8> {
 
 #[test]
 fn b10_a_loop_that_never_ends_is_stopped_at_load() {
-    let limited = Options { time_limit: Some(Duration::from_millis(100)), ..options() };
-    let error = refusal_with("B10", &endless(), &limited, &["0.1 s", "loop that never ends", "time-limit"]);
+    let limited = Options { inference_timeout: Some(Duration::from_millis(100)), ..options() };
+    let error = refusal_with("B10", &endless(), &limited, &["0.1 s", "loop that never ends", "inference-timeout"]);
     assert!(matches!(error, Error::TimeLimit { .. }), "{error:?}");
 }

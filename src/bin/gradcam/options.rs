@@ -83,8 +83,8 @@ pub struct ModelOptions {
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
     /// Seconds that one run of the model may take before it is stopped; 0 = any
-    #[arg(long, default_value_t = Options::TIME_LIMIT.as_secs_f64(), value_name = "S", value_parser = seconds)]
-    time_limit: f64,
+    #[arg(long, default_value_t = Options::INFERENCE_TIMEOUT.as_secs_f64(), value_name = "S", value_parser = seconds)]
+    inference_timeout: f64,
     /// Do not compare the explained model with the original and with finite differences at load
     #[arg(long)]
     no_self_check: bool,
@@ -128,7 +128,7 @@ impl ModelOptions {
             provider_library: self.provider_library.clone(),
             engine_cache_dir: self.engine_cache_dir.clone(),
             threads: self.threads,
-            time_limit: Options::time_limit_of(self.time_limit),
+            inference_timeout: Options::inference_timeout_of(self.inference_timeout),
             self_check: !self.no_self_check,
         }
     }
@@ -146,7 +146,7 @@ impl ModelOptions {
             ("execution-provider", self.execution_provider.name().to_string()),
             ("precision", self.precision.name().to_string()),
             ("threads", self.threads.to_string()),
-            ("time-limit", self.time_limit.to_string()),
+            ("inference-timeout", self.inference_timeout.to_string()),
         ];
         let optional = [
             ("target-layer", self.target_layer.clone()),

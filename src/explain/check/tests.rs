@@ -1,7 +1,7 @@
 //! The check must be able to fail: models that were tampered with.
 
 use super::*;
-use crate::explain::{Found, Options};
+use crate::explain::{Found, Opening, Options};
 use crate::onnx::{Attr, Tensor};
 
 /// Conv - Relu - GlobalAveragePool - Flatten - Gemm, three classes.
@@ -33,7 +33,7 @@ fn opened() -> (Explainer, Facts) {
         std::env::var_os("ORT_DYLIB_PATH").map_or_else(|| beside.map(|e| e.path()).find(is_library), |_| None);
     let options = Options { self_check: false, threads: 1, runtime_library: library, ..Options::default() };
     let mut found = Found::default();
-    let explainer = Explainer::open_into(&path, &options, &mut found).expect("it opens");
+    let explainer = Explainer::open_into(&path, &options, &mut found, &Opening::default()).expect("it opens");
     (explainer, found.facts.expect("it was measured"))
 }
 

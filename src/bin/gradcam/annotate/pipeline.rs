@@ -93,6 +93,7 @@ pub fn annotate(args: &Args, uri: &str, format: &'static Format, output: &Path) 
 fn painter(args: &Args) -> Result<gst::Element> {
     let painter = make("gradcam", "gst-plugin-gradcam")?;
     let mut properties = args.options.properties();
+    properties.push(("mode", "sync".into()));
     properties.extend(args.paint.properties());
     properties.extend(args.model.as_ref().map(|path| ("model", path.to_string_lossy().into_owned())));
     properties.extend(args.target_class.clone().map(|text| ("target-class", text)));

@@ -1,0 +1,326 @@
+//! The way of a frame: in, asked about or not, and out in order, painted. Frames in are frames out, whatever happens to the model.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+use gst_base::prelude::*;
+
+use super::frame::Video;
+use super::heatmap::Picture;
+use super::imp::{CAT, lock};
+use super::loading::Load;
+use super::message;
+use super::mode::OnError;
+use super::remarks::{Blank, Failures};
+use super::session::{Asking, Session, Stamp};
+use super::settings::{GradCam, Live};
+use super::stats::Stage;
+use super::tell::{Outcome, Tell};
+use crate::error::Error;
+use crate::render::Painter;
+use crate::worker::{Answer, Source, guard};
+
+/// What frames need; the streaming thread's.
+#[derive(Debug, Default)]
+pub struct State {
+    pub(super) session: Option<Session>,
+    pub(super) video: Option<Video>,
+    /// What is being opened.
+    pub(super) load: Option<Load>,
+    /// What the session was opened from.
+    pub(super) source: Option<Source>,
+    /// The model's input before any frame was known, (width, height).
+    pub(super) own: (usize, usize),
+    /// There is no model, and none will come.
+    pub(super) given_up: bool,
+    pub(super) tell: Tell,
+    painter: Option<Painter>,
+    /// In sync mode, frames on their way.
+    out: VecDeque<Pending>,
+    pub(super) failures: Failures,
+    blank: Blank,
+    /// Whether it was told that the worker is lost.
+    lost: bool,
+    /// Frames to go without an inference.
+    rest: u32,
+    /// The last frame that had one.
+    inferred: Option<gst::ClockTime>,
+    /// The last frame.
+    last: Option<gst::ClockTime>,
+}
+
+/// Why a frame bears no map, where nothing went wrong.
+const NO_MODEL: &str = "the model is not open";
+const NO_MAP: &str = "there is no map yet, or it has become too old";
+
+#[derive(Debug)]
+struct Pending {
+    buffer: gst::Buffer,
+    /// The buffer is a copy: upstream's own has gone back to its pool.
+    copied: bool,
+    fate: Fate,
+    /// As the properties were when it came in.
+    live: Live,
+    stamp: Stamp,
+}
+
+/// What becomes of a frame.
+#[derive(Debug)]
+enum Fate {
+    /// It goes as it is.
+    Pass,
+    /// It waits for its own map.
+    Own,
+    /// The newest map is painted.
+    Newest,
+    /// So is it, since the frame hardly differs from the one before.
+    Same,
+    /// It could not be asked about.
+    Failed(Error),
+}
+
+/// A frame that is ready, and its map for the second pad.
+#[derive(Debug)]
+pub(super) struct Ready {
+    buffer: gst::Buffer,
+    picture: Option<Picture>,
+}
+
+impl Ready {
+    /// Sends the map on, which must hold no lock; the frame comes back.
+    pub(super) fn first(self) -> Result<gst::Buffer, gst::FlowError> {
+        self.picture.map_or(Ok(gst::FlowSuccess::Ok), Picture::push).map(|_| self.buffer)
+    }
+}
+
+impl State {
+    /// Maps so far are of another stream, and not for the frames to come.
+    pub(super) fn forget(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.forget();
+        }
+        (self.rest, self.inferred) = (0, None);
+    }
+
+    /// Drops the frames on their way.
+    pub(super) fn clear(&mut self) {
+        self.out.clear();
+        self.forget();
+        self.last = None;
+    }
+
+    /// Whether the model is to see a frame.
+    fn is_due(&mut self, flags: gst::BufferFlags, late: bool) -> bool {
+        if self.rest > 0 {
+            self.rest -= 1;
+            return false;
+        }
+        !flags.contains(gst::BufferFlags::GAP) && !late
+    }
+}
+
+impl GradCam {
+    /// Takes a frame in, and asks the model about it.
+    pub(super) fn take_in(&self, mut buffer: gst::Buffer) -> Result<(), gst::FlowError> {
+        let live = lock(&self.settings).live();
+        let segment = self.obj().segment();
+        let time = segment.downcast_ref::<gst::ClockTime>().and_then(|segment| segment.to_running_time(buffer.pts()));
+        let stamp = Stamp { time, at: Instant::now() };
+        self.watch_for_breaks(&buffer, stamp)?;
+        self.attend(&live)?;
+        let sync = self.is_sync();
+        let mut state = lock(&self.state);
+        let state = &mut *state;
+        self.stats.frame_in();
+        let late = lock(&self.pace).is_late(time, state.inferred);
+        let due = state.is_due(buffer.flags(), late);
+        let (Some(session), Some(video)) = (&mut state.session, &state.video) else {
+            self.stats.skipped(1);
+            state.out.push_back(Pending { buffer, copied: false, fate: Fate::Pass, live, stamp });
+            return Ok(());
+        };
+        for error in session.retarget(&live) {
+            message::warn(&*self.obj(), &error, "the class explained so far stays");
+        }
+        let fate = if !due {
+            self.stats.skipped(1);
+            Fate::Newest
+        } else {
+            match session.ask(video, buffer.make_mut(), (stamp, &live, !sync)) {
+                Ok(Asking::Asked(took, replaced)) => {
+                    self.stats.took(Stage::Prepare, took);
+                    self.stats.skipped(replaced);
+                    (state.rest, state.inferred) = (live.inference_interval - 1, time);
+                    if sync { Fate::Own } else { Fate::Newest }
+                }
+                Ok(Asking::Same) => {
+                    self.stats.skipped(1);
+                    Fate::Same
+                }
+                Err(Error::Interrupted) => return Err(gst::FlowError::Flushing),
+                Err(error) => Fate::Failed(error),
+            }
+        };
+        if !sync {
+            while let Ok(Some(answer)) = session.answer(false) {
+                let told = self.hear_answer(session, answer, &mut state.blank);
+                if let Err(error) = told {
+                    session.failed();
+                    self.failed(&error, &live, (&mut state.failures, &mut state.lost))?;
+                }
+            }
+        }
+        state.out.push_back(Pending { buffer, copied: false, fate, live, stamp });
+        Ok(())
+    }
+
+    /// Time that goes back or leaps: the maps so far are of another scene, and their frames must not be mixed with the new ones. A
+    /// frame that was lost on the way (a camera's, a leaky queue's) is no such break.
+    fn watch_for_breaks(&self, buffer: &gst::BufferRef, stamp: Stamp) -> Result<(), gst::FlowError> {
+        if buffer.flags().contains(gst::BufferFlags::DISCONT) {
+            // Not after the frames on their way: the base class would mark the first of them.
+            self.drain()?;
+            let mut state = lock(&self.state);
+            let goes_on = match (state.last, stamp.time) {
+                (Some(last), Some(now)) => now >= last && now - last <= gst::ClockTime::SECOND,
+                _ => false,
+            };
+            if !goes_on {
+                state.forget();
+            }
+        }
+        lock(&self.state).last = stamp.time;
+        Ok(())
+    }
+
+    /// The next frame that is ready to go out, or that must go since there are too many.
+    pub(super) fn put_out(&self, all: bool) -> Result<Option<Ready>, gst::FlowError> {
+        let limit = lock(&self.settings).live().max_in_flight;
+        let mut state = lock(&self.state);
+        let State { session, video, painter, out, failures, blank, lost, tell, .. } = &mut *state;
+        let Some(front) = out.front() else { return Ok(None) };
+        let mut failure = None;
+        if let (Fate::Own, Some(session)) = (&front.fate, session.as_mut()) {
+            match session.answer(all || out.len() >= limit) {
+                Ok(Some(answer)) => failure = self.hear_answer(session, answer, blank).err(),
+                Ok(None) => {
+                    // Upstream may have no more than two of them, and wait for one.
+                    for frame in out.iter_mut().filter(|frame| !frame.copied) {
+                        frame.buffer = frame.buffer.copy_deep().map_err(|_| gst::FlowError::Error)?;
+                        frame.copied = true;
+                    }
+                    return Ok(None);
+                }
+                Err(_) => {
+                    out.clear();
+                    return Err(gst::FlowError::Flushing);
+                }
+            }
+        }
+        let Some(Pending { mut buffer, fate, live, stamp, .. }) = out.pop_front() else { return Ok(None) };
+        let (passes, same) = (matches!(fate, Fate::Pass), matches!(fate, Fate::Same));
+        if let Fate::Failed(error) = fate {
+            failure = Some(error);
+        }
+        if let Some(error) = &failure {
+            if let Some(session) = session.as_mut() {
+                session.failed();
+            }
+            gst::debug!(CAT, imp = self, "frame {:?} passes without a map of its own: {error}", buffer.pts());
+            self.failed(error, &live, (failures, lost))?;
+        }
+        let passes = passes || (failure.is_some() && self.is_sync());
+        let mut reason = failure.map(|error| error.to_string());
+        let mut age = None;
+        if let (Some(session), Some(video), false) = (session.as_mut(), video.as_ref(), passes) {
+            if same {
+                session.holds(stamp);
+            }
+            let painter = painter.get_or_insert_with(|| Painter::new(live.style));
+            let start = Instant::now();
+            match session.paint(painter, (video, buffer.make_mut()), (stamp, &live)) {
+                Ok(None) => reason = reason.or_else(|| Some(NO_MAP.into())),
+                Ok(Some((of, painted))) => {
+                    self.stats.took(Stage::Paint, start.elapsed());
+                    age = Some(of);
+                    // an older map is painted where the newest run failed
+                    reason = if painted { None } else { Some(session.blank().join("; ")) };
+                }
+                Err(error) => {
+                    self.failed(&error, &live, (failures, lost))?;
+                    reason = Some(error.to_string());
+                }
+            }
+            self.stats.restarted(session.restarts());
+        } else {
+            reason = reason.or_else(|| Some(NO_MODEL.into()));
+        }
+        if let (Some(age), None) = (age, &reason) {
+            self.stats.annotated(age);
+        }
+        let shown = session.as_ref().and_then(Session::shown).filter(|_| age.is_some());
+        if let Some(video) = video {
+            let telling = lock(&self.telling).clone();
+            if let Some(error) = tell.take_up(&telling) {
+                message::warn(&*self.obj(), &error, "the former region of interest stays");
+            }
+            let explanation = shown.map(|(seen, _)| seen);
+            let outcome = Outcome { explanation, map_age: age, provider: self.stats.provider(), reason };
+            tell.frame(&self.obj(), buffer.make_mut(), video.size(), outcome, &telling);
+        }
+        let heat = shown.map(|(seen, heat)| (heat, seen.region));
+        let picture = guard(|| self.heatmap.picture(heat, &buffer)).unwrap_or_else(|error| {
+            message::warn(&*self.obj(), &error, "the pad heatmap goes without this frame");
+            None
+        });
+        self.stats.frame_out(Instant::now());
+        self.stayed(stamp.at, limit);
+        Ok(Some(Ready { buffer, picture }))
+    }
+
+    /// Keeps an answer's map, and counts.
+    fn hear_answer(&self, session: &mut Session, answer: Answer<Stamp>, blank: &mut Blank) -> Result<(), Error> {
+        self.stats.took(Stage::Queue, answer.begun.saturating_duration_since(answer.queued));
+        self.stats.inference(answer.done.saturating_duration_since(answer.begun));
+        session.keep(answer.result?, answer.token);
+        if let Some(text) = blank.tell(&session.blank(), Instant::now()) {
+            message::remark(&*self.obj(), &text);
+        }
+        Ok(())
+    }
+
+    /// A frame could not be explained or painted: an end or a warning, as `on-error` says.
+    fn failed(
+        &self,
+        error: &Error,
+        live: &Live,
+        (failures, lost): (&mut Failures, &mut bool),
+    ) -> Result<(), gst::FlowError> {
+        self.stats.failed();
+        if live.on_error == OnError::Stop {
+            message::fail(&*self.obj(), error);
+            return Err(gst::FlowError::Error);
+        }
+        let is_lost = matches!(error, Error::WorkerLost { .. });
+        let count = failures.count(Instant::now()).filter(|_| !is_lost);
+        if is_lost && !std::mem::replace(lost, true) {
+            message::warn(&*self.obj(), error, "the video goes on without a map");
+        } else if let Some(count) = count {
+            message::warn(&*self.obj(), error, &format!("the video goes on without a map ({count} frames so far)"));
+        }
+        Ok(())
+    }
+
+    /// Waits for the frames on their way and sends them on.
+    pub(super) fn drain(&self) -> Result<(), gst::FlowError> {
+        while let Some(ready) = self.put_out(true)? {
+            if let Err(error) = ready.first().and_then(|buffer| self.obj().src_pad().push(buffer)) {
+                lock(&self.state).clear();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! Threads that run models: one for each engine, with a seat for each stream. No GStreamer in it.
+//!
+//! `hub.rs` opens models beside the caller and shares what is open, `room.rs` is one engine's thread with its queue,
+//! `seat.rs` what a stream holds of it, `stopper.rs` ends a stream's waiting. Frames stay with their owners: only the prepared input
+//! crosses over, in buffers that go to and fro.
+
+#[cfg(feature = "fault-injection")]
+pub mod fault;
+mod hub;
+mod room;
+mod seat;
+mod stopper;
+#[cfg(test)]
+mod tests;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ndarray::ArrayViewD;
+
+use crate::cam::Target;
+use crate::engine::Interrupter;
+use crate::error::{Error, Result, panic_text};
+use crate::explain::{Explainer, Explanation, ModelInfo};
+use crate::frame::Region;
+pub use hub::{Loading, News, Source, open};
+use room::{Model, Room};
+pub use seat::{Answer, Seat};
+pub use stopper::Stopper;
+
+/// The classes that a job is about.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Asked {
+    /// One map for each.
+    pub targets: Vec<Target>,
+    /// What is held against them; none where the model was opened without.
+    pub versus: Vec<Target>,
+}
+
+/// An open model on a thread of its own. When the last of its users is gone, the run in progress is ended and the thread joined.
+#[derive(Debug)]
+pub struct Worker {
+    room: Arc<Room>,
+    info: ModelInfo,
+    versus: Vec<Target>,
+}
+
+impl Worker {
+    /// Moves an explainer to its thread.
+    ///
+    /// # Errors
+    /// [`Error::Inference`] where no thread can be had.
+    pub fn spawn(explainer: Explainer) -> Result<Worker> {
+        Self::with(explainer, |model, interrupter| (model, Box::new(move |on| interrupter.bar(on))))
+    }
+
+    fn with(
+        explainer: Explainer,
+        wrap: impl FnOnce(Box<dyn Model>, Interrupter) -> (Box<dyn Model>, room::Interrupt),
+    ) -> Result<Worker> {
+        let (info, versus) = (explainer.info().clone(), explainer.versus().to_vec());
+        let len = explainer.input_shape().iter().product();
+        let interrupter = explainer.interrupter();
+        let (model, interrupt) = wrap(Box::new(explainer), interrupter);
+        Ok(Worker { room: Room::start(len, model, interrupt)?.into(), info, versus })
+    }
+
+    /// What was resolved when the model was opened.
+    pub fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    /// The classes held against the targets, as the model was opened with.
+    pub fn versus(&self) -> &[Target] {
+        &self.versus
+    }
+
+    /// A place in its queue, whose waiting `stopper` ends.
+    pub fn seat<T>(&self, stopper: &Stopper) -> Seat<T> {
+        Seat::new(&self.room, stopper)
+    }
+
+    /// How often its thread was started anew after a panic.
+    pub fn restarts(&self) -> u64 {
+        self.room.restarts()
+    }
+
+    /// Whether its thread was given up: every answer is [`Error::WorkerLost`].
+    pub fn is_lost(&self) -> bool {
+        self.room.is_lost()
+    }
+}
+
+impl Model for Explainer {
+    fn run(&mut self, input: &mut [f32], asked: &Asked, region: Region) -> Result<Explanation> {
+        if asked.versus != self.versus() {
+            self.set_versus(&asked.versus)?;
+        }
+        let shape = self.input_shape().to_vec();
+        let input = ArrayViewD::from_shape(shape, input)
+            .map_err(|e| Error::Inference { why: format!("its input has another length than expected: {e}") })?;
+        self.explain_tensor(input, &asked.targets, region)
+    }
+
+    fn renew(&mut self) -> Result<()> {
+        Explainer::renew(self)
+    }
+}
+
+/// Runs `f`; a panic in it becomes an error, so that it ends one frame and not the process.
+pub fn guard<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
+        Err(Error::Inference { why: format!("internal error, please report it: {}", panic_text(&*panic)) })
+    })
+}
+
+/// A poisoned lock still holds whole values here: nothing is left half changed by a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
