@@ -53,7 +53,7 @@ install: build runtime model ## install plugin, program, runtime library and dem
 
 lint: ## formatting and lints, as strict as they go
 	cargo fmt --check
-	cargo clippy --all-targets -- -D warnings
+	cargo clippy --all-targets --features fault-injection -- -D warnings
 	cargo clippy --lib --bins -- -D warnings -D clippy::unwrap_used
 	cargo clippy --no-default-features -- -D warnings
 	SYSTEM_DEPS_GSTREAMER_ANALYTICS_1_0_NO_PKG_CONFIG=1 SYSTEM_DEPS_GSTREAMER_ANALYTICS_1_0_LIB=gstanalytics-1.0 \
