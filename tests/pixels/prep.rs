@@ -3,7 +3,7 @@
 use gstgradcam::frame::{Format, Matrix};
 use gstgradcam::prep::{ColorFormat, Element, Layout, Overrides, Preparer, Preprocess, ResizeMode, Spec};
 
-use crate::picture::{COLORS, Picture, SIZES, decode, encode, is_yuv, pixels};
+use crate::picture::{COLORS, Kind, Picture, SIZES, chroma, components, decode, encode, is_yuv, kind, pixels};
 
 fn spec(size: (usize, usize), layout: Layout, format: ColorFormat, mode: ResizeMode) -> Spec {
     let overrides = Overrides {
@@ -41,8 +41,10 @@ fn oracle(picture: &Picture, (w, h): (usize, usize), mode: ResizeMode, (x, y): (
         _ => (fw, fh),
     };
     let samples = [0, 1, 2].map(|c| {
-        let chroma = c > 0 && is_yuv(picture.format);
-        let (sx, sy) = (if chroma { 2 } else { 1 }, if chroma && picture.format != Format::Yuy2 { 2 } else { 1 });
+        if c >= components(picture.format) {
+            return 0.0;
+        }
+        let (sx, sy) = if c > 0 && is_yuv(picture.format) { chroma(picture.format) } else { (1, 1) };
         let (columns, rows) = (picture.size.0.div_ceil(sx), picture.size.1.div_ceil(sy));
         let across = weights(x, w, (fw - tw) / 2.0 / sx as f64, tw / sx as f64, columns);
         let down = weights(y, h, (fh - th) / 2.0 / sy as f64, th / sy as f64, rows);
@@ -54,7 +56,7 @@ fn oracle(picture: &Picture, (w, h): (usize, usize), mode: ResizeMode, (x, y): (
         }
         sum
     });
-    decode(samples, is_yuv(picture.format), picture.color)
+    decode(samples, picture.format, picture.color)
 }
 
 /// A picture with soft and hard places, inside the gamut.
@@ -141,7 +143,7 @@ fn gray_is_luma() {
         for color in COLORS {
             let picture = Picture::of(format, (32, 32), color, 3, |_, _| [200.0, 60.0, 20.0]);
             let out = prepared(&spec((8, 8), Layout::ChannelsFirst, ColorFormat::Gray, ResizeMode::Stretch), &picture);
-            let weights = if is_yuv(format) { color.matrix.weights() } else { Matrix::Bt601.weights() };
+            let weights = if kind(format) == Kind::Rgb { Matrix::Bt601.weights() } else { color.matrix.weights() };
             let want = 200.0 * weights[0] + 60.0 * weights[1] + 20.0 * weights[2];
             assert!(out.iter().all(|v| (v - want).abs() <= 1.0), "{} {color:?}: {} not {want}", format.name(), out[0]);
         }
@@ -208,7 +210,7 @@ fn padding_never_bleeds_into_the_picture() {
 #[test]
 fn an_8k_frame_is_taken() {
     let mut picture = Picture::noise(Format::Nv12, (7680, 4320), COLORS[1], 64);
-    let [y, u, v] = encode([200.0, 60.0, 20.0], true, COLORS[1]).map(|sample| sample.round() as u8);
+    let [y, u, v] = encode([200.0, 60.0, 20.0], Format::Nv12, COLORS[1]).map(|sample| sample.round() as u8);
     picture.planes[0].0.fill(y);
     picture.planes[1].0.chunks_mut(2).for_each(|pair| pair.copy_from_slice(&[u, v]));
     let out = prepared(&spec((224, 224), Layout::ChannelsFirst, ColorFormat::Rgb, ResizeMode::Crop), &picture);
