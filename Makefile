@@ -10,7 +10,7 @@ PHOTOS := $(addprefix downloads/,chelsea.png coffee.png camera.png rocket.jpg)
 
 # Tools are built as the rest of the goal is: released for the demo, for debugging with the tests.
 PROFILE :=
-# `make bench-peers PYTHON=...` names the Python that has torch.
+# `make bench-peers PYTHON=...` names the Python that has what benches/requirements.txt lists.
 PYTHON ?= python3
 # `make zoo ZOO_PYTHON=...` gives the path of one that has what scripts/zoo/requirements.txt lists, in place of an environment of its own.
 ZOO_PYTHON ?= out/zoo/venv/bin/python
@@ -53,11 +53,12 @@ lint: ## formatting and lints, as strict as they go
 	cargo clippy --lib --bins -- -D warnings -D clippy::unwrap_used
 	cargo clippy --no-default-features -- -D warnings
 
-bench: build runtime model ## time plain against explained inference, and each stage of a frame
+bench: build runtime model ## time plain against explained inference, and each stage of a frame, and painting in each format
 	target/release/gradcam bench $(MODEL)
+	cargo bench --quiet --no-default-features --bench frame
 
-bench-peers: bench $(WEIGHTS) ## the same in torch and pytorch-grad-cam, where they are installed
-	$(PYTHON) scripts/bench_peers.py $(WEIGHTS)
+bench-peers: bench $(WEIGHTS) ## the same in torch, pytorch-grad-cam and OpenCV, where they are installed
+	$(PYTHON) benches/peers.py $(WEIGHTS)
 
 zoo: build runtime $(ZOO_PYTHON) ## explain every torchvision architecture, and timm's and Keras's, and compare with torch: docs/zoo.md (hours)
 	$(ZOO_PYTHON) scripts/zoo/measure.py target/release/gradcam out/zoo

@@ -4,9 +4,11 @@ use std::ops::Range;
 
 use fearless_simd::{Level, Simd, dispatch};
 
-use super::kernel::{Curve, TOP, blend_bytes, blend_words, look_up, padded, weave};
+use super::kernel::{
+    Coat, Curve, TOP, blend_bytes, blend_words, has_shuffles, look_up, padded, stain, stain_pairs, weave,
+};
 use crate::frame::format::{Format, Grid, Row};
-use crate::frame::{Color, FrameMut};
+use crate::frame::{Color, FrameMut, Plane};
 
 // No cell of the format table has more samples, and no plane more grids.
 const LANES: usize = 4;
@@ -51,6 +53,14 @@ impl Ink {
         let kept = |level: u16| keep.at(level) >> drop;
         let even = (0..=TOP).all(|level| kept(level) == kept(0)).then(|| kept(0));
         Self { add: [add(0), add(1), add(2)], keep, even, blank: shade(0.0).1 == 0.0 }
+    }
+}
+
+impl Ink {
+    /// What is done to the samples of a cell, by their components.
+    #[inline(always)]
+    fn coat<const N: usize>(&self, lanes: [Option<usize>; N]) -> Coat<'_, N> {
+        Coat { add: lanes.map(|lane| lane.map(|component| &self.add[component])), keep: &self.keep, even: self.even }
     }
 }
 
@@ -114,6 +124,18 @@ impl Rows {
         }
     }
 
+    /// Blends the cells from `start` on into bytes, by registers alone.
+    #[inline(always)]
+    fn stain<S: Simd>(&self, simd: S, grid: &Grid, ink: &Ink, start: usize, bytes: &mut [u8]) {
+        let levels = &self.levels[start..];
+        match *grid.lanes {
+            [a] => stain(simd, &ink.coat([a]), levels, bytes),
+            [a, b] => stain(simd, &ink.coat([a, b]), levels, bytes),
+            [a, b, c, d] => stain(simd, &ink.coat([a, b, c, d]), levels, bytes),
+            _ => {}
+        }
+    }
+
     /// From levels to what is blended into each sample of the row.
     #[inline(always)]
     fn colour<S: Simd>(&mut self, simd: S, grid: &Grid, ink: &Ink) {
@@ -152,6 +174,12 @@ pub(super) fn blend<L: Source>(
     let (drop, sample) = (units(format).0, format.sample());
     for (index, plane) in frame.planes.iter_mut().enumerate() {
         let grids = format.grids.iter().filter(|grid| grid.plane == index);
+        if let (true, [luma, chroma]) = (has_shuffles(level), format.grids)
+            && luma.plane == chroma.plane
+        {
+            blend_pairs(plane, (across.clone(), down.clone()), ink, (level, scratch), [luma, chroma], &levels);
+            continue;
+        }
         let mut jobs: Vec<_> = grids
             .zip(&mut scratch.grids)
             .map(|(grid, rows)| {
@@ -169,11 +197,14 @@ pub(super) fn blend<L: Source>(
                 dispatch!(level, simd => {
                     let warm = source.fill(simd, y, &mut rows.levels);
                     let part = if ink.blank { warm } else { 0..columns.len() };
-                    if !part.is_empty() {
+                    let samples = part.start * step..part.end * step;
+                    let first = (columns.start * step + samples.start) * sample;
+                    let bytes = &mut bytes[first..][..samples.len() * sample];
+                    if part.is_empty() {
+                    } else if sample == 1 && step != 3 && has_shuffles(level) {
+                        rows.stain(simd, grid, ink, part.start, bytes);
+                    } else {
                         rows.colour(simd, grid, ink);
-                        let samples = part.start * step..part.end * step;
-                        let first = (columns.start * step + samples.start) * sample;
-                        let bytes = &mut bytes[first..][..samples.len() * sample];
                         let (keep, add) = (&rows.woven_keep[samples.clone()], &rows.woven_add[samples]);
                         match sample {
                             1 => blend_bytes(simd, bytes, keep, add),
@@ -182,6 +213,46 @@ pub(super) fn blend<L: Source>(
                     }
                 });
             }
+        }
+    }
+}
+
+/// A plane of packed 4:2:2: both of its grids at once.
+fn blend_pairs<L: Source>(
+    plane: &mut Plane<&mut [u8]>,
+    (across, down): (Range<usize>, Range<usize>),
+    ink: &Ink,
+    (level, scratch): (Level, &mut Scratch),
+    [luma, chroma]: [&'static Grid; 2],
+    levels: impl Fn(&'static Grid, Range<usize>) -> L,
+) {
+    // Whole pairs; what is painted of the first and last one beyond the area is put back.
+    let pairs = across.start / 2..across.end.div_ceil(2);
+    let luma_first = luma.lanes[0].is_some();
+    let mut colours = chroma.lanes.iter().flatten();
+    let coats = (&ink.coat([Some(0)]), &ink.coat([colours.next().copied(), colours.next().copied()]));
+    let (mut lights, mut tints) = (levels(luma, 2 * pairs.start..2 * pairs.end), levels(chroma, pairs.clone()));
+    let [light_row, tint_row] = &mut scratch.grids;
+    light_row.levels.resize(padded(2 * pairs.len()), 0);
+    tint_row.levels.resize(padded(pairs.len()), 0);
+    let light_at = if luma_first { [0, 2] } else { [1, 3] };
+    for y in down {
+        let bytes = &mut plane.data[y * plane.stride..][4 * pairs.start..4 * pairs.end];
+        let (first, last) = (bytes.first_chunk::<4>().copied(), bytes.last_chunk::<4>().copied());
+        dispatch!(level, simd => {
+            let warm = [lights.fill(simd, y, &mut light_row.levels), tints.fill(simd, y, &mut tint_row.levels)];
+            if !(ink.blank && warm.iter().all(|part| part.is_empty())) {
+                stain_pairs(simd, coats, luma_first, (&light_row.levels, &tint_row.levels), bytes);
+            }
+        });
+        if let (true, Some(first)) = (across.start % 2 == 1, first) {
+            let light = bytes[light_at[1]];
+            bytes[..4].copy_from_slice(&first);
+            bytes[light_at[1]] = light;
+        }
+        if let (true, Some(last)) = (across.end % 2 == 1, last) {
+            let at = bytes.len() - 4 + light_at[1];
+            bytes[at] = last[light_at[1]];
         }
     }
 }

@@ -79,15 +79,8 @@ impl Colormap {
 
 /// The colour of one class among several: those of Okabe and Ito (2008), which the colour-blind tell apart, over and over.
 pub fn hue(class: usize) -> [u8; 3] {
-    const HUES: [[u8; 3]; 7] = [
-        [230, 159, 0],
-        [86, 180, 233],
-        [0, 158, 115],
-        [240, 228, 66],
-        [0, 114, 178],
-        [213, 94, 0],
-        [204, 121, 167],
-    ];
+    const HUES: [[u8; 3]; 7] =
+        [[230, 159, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [0, 114, 178], [213, 94, 0], [204, 121, 167]];
     HUES[class % HUES.len()]
 }
 

@@ -16,6 +16,7 @@ use text::Label;
 
 mod beside;
 mod blend;
+pub mod calm;
 pub mod colormap;
 mod heat;
 mod kernel;
@@ -24,6 +25,7 @@ pub mod style;
 mod text;
 
 pub use beside::beside;
+pub use calm::{Calm, Normalization, Scaler, Seen};
 pub use colormap::{Colormap, hue};
 pub use style::{AlphaMode, OutputMode, Smooth, Style};
 
@@ -180,7 +182,11 @@ impl Painter {
             ([255.0 * word / opacity; 3], opacity)
         });
         let label = &self.label;
-        blend(frame, label.area(), ink, (self.level, &mut self.scratch), |grid, columns| Words { label, grid, columns });
+        blend(frame, label.area(), ink, (self.level, &mut self.scratch), |grid, columns| Words {
+            label,
+            grid,
+            columns,
+        });
         Ok(())
     }
 }

@@ -90,7 +90,9 @@ fn samples_and_rgb_convert_as_the_recommendations_say() {
                     let gray = expected[0];
                     for c in 0..3 {
                         let off = match space {
-                            Space::Gray => (f64::from(back[c]) - check[c]).abs().max((f64::from(samples[0]) - gray).abs()),
+                            Space::Gray => {
+                                (f64::from(back[c]) - check[c]).abs().max((f64::from(samples[0]) - gray).abs())
+                            }
                             _ => {
                                 assert!((f64::from(samples[c]) - expected[c]).abs() < 4e-3, "{color:?} {rgb:?}");
                                 assert!((check[c] - rgb[c]).abs() < 1e-9);

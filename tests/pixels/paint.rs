@@ -12,7 +12,7 @@ const ALPHA: f64 = 115.0 / 256.0;
 const STYLE: Style = Style { alpha: ALPHA as f32, ..Style::DEFAULT };
 
 /// The map at a place of the frame, 0..=1: each value weighs by how far it is, in cells of the map; the rim goes on beyond it.
-fn heat(map: &Array2<f32>, smooth: Smooth, region: Region, x: f64, y: f64) -> f64 {
+pub fn heat(map: &Array2<f32>, smooth: Smooth, region: Region, x: f64, y: f64) -> f64 {
     let weight = |d: f64| match (smooth, d.abs()) {
         (Smooth::Bilinear, d) => (1.0 - d).max(0.0),
         (Smooth::Nearest, _) => f64::from(u8::from(d > -0.5 && d <= 0.5)),
@@ -36,8 +36,8 @@ fn heat(map: &Array2<f32>, smooth: Smooth, region: Region, x: f64, y: f64) -> f6
     sum.clamp(0.0, 1.0)
 }
 
-/// The whole painter, slowly.
-fn oracle(before: &Picture, map: &Array2<f32>, region: Region, style: Style) -> Picture {
+/// The whole painter, slowly: `shade` gives RGB and opacity at a place in pixels; a sample is blended if its pixel is in the region.
+pub fn blended(before: &Picture, region: Region, shade: impl Fn(f64, f64) -> ([f64; 3], f64)) -> Picture {
     let mut after = before.clone();
     let (format, (_, sub_y)) = (before.format, chroma(before.format));
     for (c, x, y) in before.samples() {
@@ -47,13 +47,21 @@ fn oracle(before: &Picture, map: &Array2<f32>, region: Region, style: Style) -> 
         }
         // Chroma sits on the first pixel of its cell across, and amid its rows.
         let down = if c > 0 && is_yuv(format) { sub_y as f64 / 2.0 } else { 0.5 };
-        let hot = heat(map, style.smooth, region, x as f64 + 0.5, y as f64 + down);
-        let sample = encode(style.colormap.rgb(hot as f32).map(f64::from), format, before.color)[c];
-        let opacity = f64::from(style.alpha) * if style.alpha_mode == AlphaMode::Heat { hot } else { 1.0 };
+        let (rgb, opacity) = shade(x as f64 + 0.5, y as f64 + down);
+        let sample = encode(rgb, format, before.color)[c];
         let blended = f64::from(before.get(c, x, y)) * (1.0 - opacity) + sample * opacity;
         after.set(c, x, y, blended.round() as u16);
     }
     after
+}
+
+/// An overlay.
+fn oracle(before: &Picture, map: &Array2<f32>, region: Region, style: Style) -> Picture {
+    blended(before, region, |x, y| {
+        let hot = heat(map, style.smooth, region, x, y);
+        let opacity = f64::from(style.alpha) * if style.alpha_mode == AlphaMode::Heat { hot } else { 1.0 };
+        (style.colormap.rgb(hot as f32).map(f64::from), opacity)
+    })
 }
 
 fn painted(picture: &Picture, map: &Array2<f32>, region: Region, style: Style) -> Picture {
@@ -63,8 +71,13 @@ fn painted(picture: &Picture, map: &Array2<f32>, region: Region, style: Style) -
 }
 
 /// Samples one by one; whatever is no sample must be the same to the bit.
-fn assert_within(got: &Picture, expected: &Picture, what: &str) {
-    let levels = if top(got.format) == 255 { 1 } else { 2 };
+pub fn assert_within(got: &Picture, expected: &Picture, what: &str) {
+    assert_within_coats(got, expected, 1, what);
+}
+
+/// The same where several coats were painted, each of which rounds.
+pub fn assert_within_coats(got: &Picture, expected: &Picture, coats: u16, what: &str) {
+    let levels = coats * if top(got.format) == 255 { 1 } else { 2 };
     let mut rest = got.clone();
     for (c, x, y) in got.samples() {
         let (g, e) = (got.get(c, x, y), expected.get(c, x, y));
@@ -74,11 +87,11 @@ fn assert_within(got: &Picture, expected: &Picture, what: &str) {
     assert!(rest == *expected, "{what}: bytes that are no colour were written");
 }
 
-fn map() -> Array2<f32> {
+pub fn map() -> Array2<f32> {
     array![[0.0, 1e-7, 3e-7, 0.0], [2e-7, 8e-7, 4e-7, 1e-7], [0.0, 5e-7, 6e-7, 7e-7]]
 }
 
-fn whole((w, h): (usize, usize)) -> Region {
+pub fn whole((w, h): (usize, usize)) -> Region {
     Region { x: 0.0, y: 0.0, width: w as f32, height: h as f32 }
 }
 

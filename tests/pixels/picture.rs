@@ -145,6 +145,10 @@ impl Picture {
         rgb: impl Fn(f64, f64) -> [f64; 3],
     ) -> Self {
         let mut picture = Self::noise(format, size, color, pad);
+        if bits(format).1 > 0 {
+            // What lies below the samples is part of a picture too.
+            picture.planes.iter_mut().for_each(|plane| plane.0.fill(0));
+        }
         for (x, y) in pixels(size) {
             let at = |(u, v): (f64, f64)| encode(rgb(u, v), format, color);
             let own = at((x as f64 + 0.5, y as f64 + 0.5));

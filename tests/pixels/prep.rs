@@ -1,6 +1,6 @@
 //! Preprocessing against an oracle in plain f64.
 
-use gstgradcam::frame::{Format, Matrix};
+use gstgradcam::frame::{Color, Format, Matrix};
 use gstgradcam::prep::{ColorFormat, Element, Layout, Overrides, Preparer, Preprocess, ResizeMode, Spec};
 
 use crate::picture::{COLORS, Kind, Picture, SIZES, chroma, components, decode, encode, is_yuv, kind, pixels};
@@ -59,6 +59,11 @@ fn oracle(picture: &Picture, (w, h): (usize, usize), mode: ResizeMode, (x, y): (
     decode(samples, picture.format, picture.color)
 }
 
+/// Grey of an RGB colour by the weights of a matrix.
+fn luma(rgb: [f64; 3], color: Color) -> f64 {
+    rgb.iter().zip(color.matrix.weights()).map(|(v, weight)| v * f64::from(weight)).sum()
+}
+
 /// A picture with soft and hard places, inside the gamut.
 fn scene(x: f64, y: f64) -> [f64; 3] {
     let wave = |f: f64, p: f64| 127.5 + 90.0 * (x * f + p).sin() * (y * f * 0.7 + p).cos();
@@ -78,7 +83,7 @@ fn every_format_matrix_and_range_is_as_near_to_the_oracle_as_8_bits_allow() {
     for format in Format::all() {
         let (mut all, mut beyond_two, mut worst) = (0, 0, 0.0f64);
         for size in SIZES.into_iter().chain([(101, 67)]) {
-            for (color, pad) in COLORS.into_iter().zip([0, 1, 13, 32]) {
+            for (color, pad) in COLORS.into_iter().zip([0, 1, 13, 32]).skip(size.1 % 2).step_by(2) {
                 let picture = Picture::of(format, size, color, pad, scene);
                 for mode in [ResizeMode::Crop, ResizeMode::Stretch] {
                     let out = prepared(&spec(input, Layout::ChannelsFirst, ColorFormat::Rgb, mode), &picture);
@@ -112,6 +117,7 @@ fn a_slope_arrives_where_it_was_with_the_colours_it_had() {
             // The rim is left out: there the filter has half its support.
             for (x, y) in pixels(input).filter(|&(x, y)| (1..39).contains(&x) && (1..39).contains(&y)) {
                 let want = slope((x as f64 + 0.5) * 6.0, (y as f64 + 0.5) * 4.0);
+                let want = if kind(format) == Kind::Gray { [luma(want, color); 3] } else { want };
                 for c in 0..3 {
                     let off = (f64::from(out[(y * 40 + x) * 3 + 2 - c]) - want[c]).abs();
                     assert!(
@@ -143,8 +149,8 @@ fn gray_is_luma() {
         for color in COLORS {
             let picture = Picture::of(format, (32, 32), color, 3, |_, _| [200.0, 60.0, 20.0]);
             let out = prepared(&spec((8, 8), Layout::ChannelsFirst, ColorFormat::Gray, ResizeMode::Stretch), &picture);
-            let weights = if kind(format) == Kind::Rgb { Matrix::Bt601.weights() } else { color.matrix.weights() };
-            let want = 200.0 * weights[0] + 60.0 * weights[1] + 20.0 * weights[2];
+            let color = if kind(format) == Kind::Rgb { COLORS[0] } else { color };
+            let want = luma([200.0, 60.0, 20.0], color) as f32;
             assert!(out.iter().all(|v| (v - want).abs() <= 1.0), "{} {color:?}: {} not {want}", format.name(), out[0]);
         }
     }
