@@ -54,17 +54,48 @@ impl Source for Outline<'_> {
         self.sampler.fill_at(simd, y as f64, &mut self.here);
         self.sampler.fill_at(simd, y as f64 + down, &mut self.below);
         let columns = self.sampler.columns();
-        for (x, level) in levels.iter_mut().take(columns).enumerate() {
+        let (here, above, below) = (&self.here[..columns], &self.above[..columns], &self.below[..columns]);
+        let levels = &mut levels[..columns];
+        let pixels = (2.0 * across as f32 * self.cell.0, 2.0 * down as f32 * self.cell.1);
+        // At the rim the slope is taken over fewer cells.
+        for x in (0..across.min(columns)).chain(columns.saturating_sub(across).max(across)..columns) {
             let (left, right) = (x.saturating_sub(across), (x + across).min(columns - 1));
-            let run = |a: u16, b: u16, cells: f32| (f32::from(b) - f32::from(a)) / cells.max(1.0);
-            let slope = (
-                run(self.here[left], self.here[right], (right - left) as f32 * self.cell.0),
-                run(self.above[x], self.below[x], 2.0 * down as f32 * self.cell.1),
+            let run = ((right - left) as f32 * self.cell.0).max(1.0);
+            let slope = (run_of(here[left], here[right], run), run_of(above[x], below[x], pixels.1));
+            levels[x] = self.cover(here[x], slope);
+        }
+        if columns > 2 * across {
+            let inner = across..columns - across;
+            let sides = here[..columns - 2 * across].iter().zip(&here[2 * across..]);
+            let rows = above[inner.clone()].iter().zip(&below[inner.clone()]);
+            let cells = levels[inner.clone()].iter_mut().zip(&here[inner]);
+            simd.vectorize(
+                #[inline(always)]
+                || {
+                    for (((level, here), (left, right)), (above, below)) in cells.zip(sides).zip(rows) {
+                        let slope = (run_of(*left, *right, pixels.0), run_of(*above, *below, pixels.1));
+                        *level = self.cover(*here, slope);
+                    }
+                },
             );
-            let steep = slope.0.hypot(slope.1).max(f32::MIN_POSITIVE);
-            let distance = (f32::from(self.here[x]) - self.level).abs() / steep;
-            *level = to_level((self.half + 0.5 - distance).clamp(0.0, 1.0) * f32::from(TOP));
         }
         0..columns
+    }
+}
+
+/// Levels to a pixel.
+#[inline(always)]
+fn run_of(from: u16, to: u16, pixels: f32) -> f32 {
+    (f32::from(to) - f32::from(from)) / pixels
+}
+
+impl Outline<'_> {
+    /// How much of a cell the line covers, as a level.
+    #[inline(always)]
+    fn cover(&self, here: u16, slope: (f32, f32)) -> u16 {
+        let steep = (slope.0 * slope.0 + slope.1 * slope.1).sqrt();
+        // Where heat goes nowhere no line runs, even if it is the line's own.
+        let distance = ((f32::from(here) - self.level).abs() + if steep > 0.0 { 0.0 } else { 1.0 }) / steep.max(1e-6);
+        to_level((self.half + 0.5 - distance).max(0.0).min(1.0) * f32::from(TOP))
     }
 }

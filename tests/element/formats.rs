@@ -9,7 +9,7 @@ use gst_video::{
 };
 
 use crate::models;
-use crate::rig::{ALPHA, PADDING, Rig, brightness, bytes, fill, fill_halves, formats, halves, info, sides};
+use crate::rig::{ALPHA, PADDING, Rig, brightness, bytes, fill, fill_halves, formats, halves, info, offset, sides};
 
 /// The map of "bright" over a picture that is light on the left: light there, black on the other side.
 fn assert_left((left, right): (f32, f32), of: &VideoInfo) {
@@ -131,7 +131,7 @@ fn places(of: &VideoInfo, offsets: &[usize], strides: &[i32]) -> Vec<usize> {
         for y in 0..of.comp_height(component) as usize {
             for x in 0..of.comp_width(component) as usize {
                 let at = offsets[plane] + y * strides[plane] as usize + x * of.comp_pstride(component) as usize;
-                let at = at + of.comp_poffset(component) as usize;
+                let at = at + offset(of, component);
                 places.extend(at..at + of.comp_depth(component).div_ceil(8) as usize);
             }
         }

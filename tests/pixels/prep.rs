@@ -82,10 +82,10 @@ fn every_format_matrix_and_range_is_as_near_to_the_oracle_as_8_bits_allow() {
     let input = (24, 20);
     for format in Format::all() {
         let (mut all, mut beyond_two, mut worst) = (0, 0, 0.0f64);
-        for size in SIZES.into_iter().chain([(101, 67)]) {
+        for size in SIZES[..4].iter().copied().chain([(101, 67)]) {
             for (color, pad) in COLORS.into_iter().zip([0, 1, 13, 32]).skip(size.1 % 2).step_by(2) {
                 let picture = Picture::of(format, size, color, pad, scene);
-                for mode in [ResizeMode::Crop, ResizeMode::Stretch] {
+                for mode in [ResizeMode::Crop, ResizeMode::Stretch].into_iter().skip(usize::from(pad > 1)).take(1) {
                     let out = prepared(&spec(input, Layout::ChannelsFirst, ColorFormat::Rgb, mode), &picture);
                     for (x, y) in pixels(input) {
                         let want = oracle(&picture, input, mode, (x, y));
