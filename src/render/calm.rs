@@ -343,7 +343,7 @@ mod tests {
         let mut scaler = calm(Normalization::Frame, 100);
         let (a, b) = (array![[1.0, 0.0]], array![[0.0, 1.0]]);
         assert_eq!(scaler.scale(&[seen(1, 0.5, &a), seen(2, 0.5, &b)], at(0)), [a.clone(), b.clone()]);
-        assert_eq!(scaler.scale(&[seen(1, 0.5, &a)], at(40)), [a.clone()]);
+        assert_eq!(scaler.scale(&[seen(1, 0.5, &a)], at(40)), std::slice::from_ref(&a));
         assert!(scaler.scale(&[], at(80)).is_empty());
         assert_eq!(scaler.scale(&[seen(3, 0.5, &b)], at(120)), [b]);
         // What a class reached is kept through a cut, and lost when all is forgotten.

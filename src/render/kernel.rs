@@ -244,16 +244,16 @@ impl<S: Simd, const N: usize> Tools<S, N> {
     fn cells(&self, simd: S, levels: &[u16]) -> ([u16x32<S>; N], [u16x32<S>; N]) {
         let level = u16x32::from_slice(simd, levels);
         let mut add = [u16x32::splat(simd, 0); N];
-        for lane in 0..N {
-            if let Some(pieces) = &self.add[lane] {
-                add[lane] = pieces.at(level);
+        for (add, pieces) in add.iter_mut().zip(&self.add) {
+            if let Some(pieces) = pieces {
+                *add = pieces.at(level);
             }
         }
         let mut keep = [self.even; N];
         if let Some(pieces) = &self.keep {
             let kept = pieces.at(level) >> 7;
-            for lane in 0..N {
-                keep[lane] = if self.add[lane].is_some() { kept } else { u16x32::splat(simd, 256) };
+            for (keep, add) in keep.iter_mut().zip(&self.add) {
+                *keep = if add.is_some() { kept } else { u16x32::splat(simd, 256) };
             }
             keep = woven(keep);
         }

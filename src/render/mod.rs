@@ -121,7 +121,7 @@ impl Painter {
         let empty = map.iter().all(|&v| v == 0.0 || v < 0.0 && !signed);
         let Self { inks, scratch, level, .. } = self;
         let tools = (*level, scratch);
-        if style.output_mode == OutputMode::Heatmap && !(covers(region, frame) && !empty) {
+        if style.output_mode == OutputMode::Heatmap && (empty || !covers(region, frame)) {
             let cold = if signed { TOP / 2 } else { 0 };
             let ink = kept(&mut inks.map, frame, |heat| style.shade(heat));
             let all = (0..frame.width, 0..frame.height);
@@ -194,8 +194,8 @@ impl Painter {
 impl Style {
     /// Steps of the opacity: what 8-bit frames are blended in.
     fn alpha(&self) -> f32 {
-        // so that NaN comes out as 0
-        (self.alpha.max(0.0).min(1.0) * 256.0).round() / 256.0
+        // not clamp, which leaves NaN as it is
+        if self.alpha > 0.0 { (self.alpha.min(1.0) * 256.0).round() / 256.0 } else { 0.0 }
     }
 
     /// RGB (0..=255) and opacity of a map's `heat` (0..=1; from -1 on for a signed colour map), as [`Heat`] scales it.

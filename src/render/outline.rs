@@ -96,6 +96,6 @@ impl Outline<'_> {
         let steep = (slope.0 * slope.0 + slope.1 * slope.1).sqrt();
         // Where heat goes nowhere no line runs, even if it is the line's own.
         let distance = ((f32::from(here) - self.level).abs() + if steep > 0.0 { 0.0 } else { 1.0 }) / steep.max(1e-6);
-        to_level((self.half + 0.5 - distance).max(0.0).min(1.0) * f32::from(TOP))
+        to_level((self.half + 0.5 - distance).clamp(0.0, 1.0) * f32::from(TOP))
     }
 }
