@@ -140,6 +140,14 @@ impl Painter {
         Ok(true)
     }
 
+    /// Paints maps that are scaled already: one in the style's colours, several as [`paint_classes`](Self::paint_classes).
+    pub fn paint_maps(&mut self, frame: &mut FrameMut, maps: &[ArrayView2<f32>], region: Region) -> Result<bool> {
+        match maps {
+            [map] => self.paint_scaled(frame, *map, region),
+            maps => self.paint_classes(frame, maps, region),
+        }
+    }
+
     /// Paints several classes' maps, scaled already, one over the other, each in its own [`hue`] and the more opaque the hotter;
     /// a mask lets through what mattered to any of them. Negative values count as none. Returns whether it painted.
     pub fn paint_classes(&mut self, frame: &mut FrameMut, maps: &[ArrayView2<f32>], region: Region) -> Result<bool> {

@@ -6,6 +6,7 @@
 mod support;
 
 mod blend;
+mod calm;
 mod clips;
 mod faults;
 mod fields;
@@ -16,6 +17,7 @@ mod injected;
 mod loading;
 mod models;
 mod modes;
+mod painting;
 mod process;
 mod properties;
 mod providers;

@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use gstgradcam::engine::parse_options;
 use gstgradcam::prep::{ColorFormat, Overrides, Preprocess, ResizeMode, parse_size};
-use gstgradcam::render::{Colormap, Style};
+use gstgradcam::render::{AlphaMode, Calm, Colormap, Normalization, OutputMode, Smooth, Style};
 use gstgradcam::{Method, Options, Precision, Provider, ScoreKind};
 
 /// One of the words that are known.
@@ -174,11 +174,29 @@ impl ModelOptions {
 #[derive(Debug, Args)]
 pub struct PaintOptions {
     /// Opacity of the map, 0 to 1
-    #[arg(long, default_value_t = 0.5, value_parser = opacity)]
+    #[arg(long, default_value_t = 0.5, value_parser = share)]
     alpha: f32,
+    /// Whether the opacity goes with the heat [default: heat on videos, constant on a picture]
+    #[arg(long, value_parser = choice(AlphaMode::ALL.iter().copied(), AlphaMode::name))]
+    alpha_mode: Option<AlphaMode>,
     /// Colours from cold to hot
     #[arg(long, default_value = "jet", value_parser = choice(Colormap::all(), Colormap::name))]
     colormap: Colormap,
+    /// What is painted; side-by-side doubles the width
+    #[arg(long, default_value = "overlay", value_parser = choice(OutputMode::ALL.iter().copied(), OutputMode::name))]
+    output_mode: OutputMode,
+    /// Heat, 0 to 1, at which the outline of contour runs, and from which on mask lets the picture through
+    #[arg(long, default_value_t = Style::DEFAULT.threshold, value_parser = share)]
+    threshold: f32,
+    /// What lies between the values of the map
+    #[arg(long, default_value = "bilinear", value_parser = choice(Smooth::ALL.iter().copied(), Smooth::name))]
+    smooth: Smooth,
+    /// What counts as full heat [default: running on videos, frame on a picture]
+    #[arg(long, value_parser = choice(Normalization::ALL.iter().copied(), Normalization::name))]
+    normalization: Option<Normalization>,
+    /// A class less likely than this, 0 to 1, is not painted
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
+    pub confidence_threshold: f32,
     /// Write class name and score on the picture (this is the default)
     #[arg(long, overrides_with = "no_draw_labels")]
     draw_labels: bool,
@@ -188,9 +206,21 @@ pub struct PaintOptions {
 }
 
 impl PaintOptions {
-    /// As the painter takes them.
+    /// As the painter takes them, for a single picture.
     pub fn style(&self) -> Style {
-        Style { colormap: self.colormap, alpha: self.alpha, ..Style::DEFAULT }
+        Style {
+            colormap: self.colormap,
+            alpha: self.alpha,
+            alpha_mode: self.alpha_mode.unwrap_or(AlphaMode::Constant),
+            smooth: self.smooth,
+            output_mode: self.output_mode,
+            threshold: self.threshold,
+        }
+    }
+
+    /// As the scaler takes them, for a single picture.
+    pub fn calm(&self) -> Calm {
+        Calm { normalization: self.normalization.unwrap_or(Normalization::Frame), ..Calm::DEFAULT }
     }
 
     /// Whether to write on the picture: the last of the two flags counts.
@@ -201,11 +231,18 @@ impl PaintOptions {
     /// As the element takes them.
     #[cfg(feature = "plugin")]
     pub fn properties(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut given = vec![
             ("alpha", self.alpha.to_string()),
             ("colormap", self.colormap.name().to_string()),
+            ("output-mode", self.output_mode.name().to_string()),
+            ("threshold", self.threshold.to_string()),
+            ("smooth", self.smooth.name().to_string()),
+            ("confidence-threshold", self.confidence_threshold.to_string()),
             ("draw-labels", self.labels().to_string()),
-        ]
+        ];
+        given.extend(self.alpha_mode.map(|mode| ("alpha-mode", mode.name().to_string())));
+        given.extend(self.normalization.map(|scale| ("normalization", scale.name().to_string())));
+        given
     }
 }
 
@@ -214,7 +251,7 @@ fn seconds(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(in_range).ok_or_else(|| "give a number of seconds from 0 (any time) to 86400".into())
 }
 
-fn opacity(text: &str) -> Result<f32, String> {
-    let in_range = |alpha: &f32| (0.0..=1.0).contains(alpha);
-    text.parse().ok().filter(in_range).ok_or_else(|| "give a number from 0 (clear) to 1 (opaque)".into())
+fn share(text: &str) -> Result<f32, String> {
+    let in_range = |share: &f32| (0.0..=1.0).contains(share);
+    text.parse().ok().filter(in_range).ok_or_else(|| "give a number from 0 to 1".into())
 }
