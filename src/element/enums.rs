@@ -143,6 +143,15 @@ enumeration! {
 }
 
 enumeration! {
+    /// Values of the property `label-position`.
+    LabelPosition = "GstGradCamLabelPosition", render::Corner:
+    #[default] TopLeft, "top-left", "Upper left" => render::Corner::TopLeft;
+    TopRight, "top-right", "Upper right" => render::Corner::TopRight;
+    BottomLeft, "bottom-left", "Lower left" => render::Corner::BottomLeft;
+    BottomRight, "bottom-right", "Lower right" => render::Corner::BottomRight;
+}
+
+enumeration! {
     /// Values of the property `normalization`.
     Normalization = "GstGradCamNormalization", render::Normalization:
     #[default] Running, "running", "What the class's maps have reached lately: quiet and doubtful frames stay pale" => render::Normalization::Running;

@@ -18,7 +18,7 @@ use super::heatmap::Heatmap;
 use super::mode::Pace;
 use super::settings::GradCam;
 use super::tell::Tell;
-use super::{message, stats};
+use super::{message, stats, words};
 use crate::worker::guard;
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> =
@@ -127,6 +127,7 @@ impl BaseTransformImpl for GradCam {
         *lock(&self.pace) = Pace::default();
         self.stats.start();
         self.dirty.store(false, Ordering::SeqCst);
+        words::font(&lock(&self.settings).live().font).map_err(|error| message::failure(&error))?;
         let tell = Tell::new(&lock(&self.telling)).map_err(|error| message::failure(&error))?;
         if let Err(error) = self.load_first(tell) {
             self.call_off(&mut lock(&self.state));

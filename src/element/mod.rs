@@ -3,7 +3,7 @@
 //! `mod.rs` registers, `settings.rs` is the table of properties, `enums.rs` what some of them may be, `wishes.rs` what they mean,
 //! `imp.rs` the element's life, `loading.rs` how it comes to its model,
 //! `stream.rs` the way of a frame, `mode.rs` whether frames wait, `session.rs` the open model at work, `beside.rs` frames of twice the
-//! width; `frame.rs` and `message.rs` translate
+//! width, `words.rs` what is written; `frame.rs` and `message.rs` translate
 //! frames and errors. `tell.rs` says what became of a frame, `meta.rs` hangs it on the buffer, `structure.rs` translates it, `stats.rs`
 //! counts, `heatmap.rs` is the second pad. What is computed lives elsewhere, without GStreamer.
 
@@ -30,6 +30,7 @@ mod stream;
 mod structure;
 mod tell;
 mod wishes;
+mod words;
 
 pub use enums::*;
 pub use meta::{map_fields, maps_of};

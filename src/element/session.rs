@@ -7,6 +7,7 @@ use ndarray::Array2;
 
 use super::frame::Video;
 use super::wishes::Live;
+use super::words::{Aside, words};
 use crate::cam::Target;
 use crate::error::{Error, Result};
 use crate::explain::{ClassMap, Explanation, ModelInfo};
@@ -249,7 +250,7 @@ impl Session {
         &self,
         painter: &mut Painter,
         (video, buffer): (&Video, &mut gst::BufferRef),
-        (stamp, live): (Stamp, &Live),
+        (stamp, live, aside): (Stamp, &Live, &Aside),
     ) -> Result<Option<(Duration, Option<String>)>> {
         let Some(shown) = &self.shown else { return Ok(None) };
         let opacity = live.expire_overlay.map_or(1.0, |limit| opacity(stamp.since(&shown.holds), limit));
@@ -279,9 +280,9 @@ impl Session {
             guard(|| {
                 painter.set_style(Style { alpha: live.style.alpha * opacity, ..live.style });
                 let painted = painter.paint_maps(frame, &maps, shown.seen.region)?;
-                if live.draw_labels {
-                    let lines: Vec<_> = shown.seen.maps.iter().filter(likely).map(ClassMap::caption).collect();
-                    painter.write(frame, &lines)?;
+                let words = words(&shown.seen, age, live, aside);
+                if !words.is_empty() {
+                    painter.write(frame, &words)?;
                 }
                 Ok(painted)
             })

@@ -12,8 +12,8 @@ use super::stats::Stats;
 use super::stream::State;
 use super::tell::Telling;
 use super::{
-    AlphaMode, ColorFormat, Colormap, ExecutionProvider, Method, Normalization, OutputMode, Precision, Preprocess,
-    ResizeMode, ScoreKind, Smooth,
+    AlphaMode, ColorFormat, Colormap, ExecutionProvider, LabelPosition, Method, Normalization, OutputMode, Precision,
+    Preprocess, ResizeMode, ScoreKind, Smooth,
 };
 use crate::explain::Options;
 use crate::render::{Calm, Style};
@@ -75,7 +75,15 @@ pub struct GradCam {
     #[property(name = "confidence-threshold", get, set, type = f64, member = confidence_threshold, minimum = 0.0, maximum = 1.0, default = 0.0, mutable_playing, nick = "Confidence threshold",
         blurb = "A class less likely than this is not painted; where none is, the frame passes as it is")]
     #[property(name = "draw-labels", get, set, type = bool, member = draw_labels, default = true, mutable_playing, nick = "Draw labels",
-        blurb = "Write name and probability of the explained classes on the frame")]
+        blurb = "Write name and probability of the explained classes on the frame, and of the other likeliest where top-k is above 1")]
+    #[property(name = "draw-legend", get, set, type = bool, member = draw_legend, mutable_playing, nick = "Draw legend",
+        blurb = "Show the map's colours from no heat to full heat")]
+    #[property(name = "draw-stats", get, set, type = bool, member = draw_stats, mutable_playing, nick = "Draw statistics",
+        blurb = "Write what computes the model, frames a second, and the age of a map that is not this frame's")]
+    #[property(name = "label-position", get, set, type = LabelPosition, member = label_position, mutable_playing, nick = "Label position",
+        blurb = "Corner of the frame in which all this is written", builder(LabelPosition::default()))]
+    #[property(name = "font", get, set, type = Option<String>, member = font, mutable_playing, nick = "Font",
+        blurb = "Path of a TrueType or OpenType file to write with (unset = DejaVu Sans, which is built in)")]
     #[property(name = "runtime-library", get, set, type = Option<String>, member = runtime_library, mutable_ready, nick = "Runtime library",
         blurb = "Path of ONNX Runtime's shared library (unset = ORT_DYLIB_PATH, else beside the plugin, the user's data directory, the system)")]
     #[property(name = "execution-provider", get, set, type = ExecutionProvider, member = execution_provider, mutable_playing, nick = "Execution provider",
@@ -177,6 +185,10 @@ pub(super) struct Settings {
     pub(super) smoothing: u32,
     pub(super) confidence_threshold: f64,
     pub(super) draw_labels: bool,
+    pub(super) draw_legend: bool,
+    pub(super) draw_stats: bool,
+    pub(super) label_position: LabelPosition,
+    pub(super) font: Option<String>,
     pub(super) runtime_library: Option<String>,
     pub(super) execution_provider: ExecutionProvider,
     pub(super) active_provider: Option<String>,
@@ -229,6 +241,10 @@ impl Default for Settings {
             smoothing: SMOOTHING,
             confidence_threshold: 0.0,
             draw_labels: true,
+            draw_legend: false,
+            draw_stats: false,
+            label_position: LabelPosition::default(),
+            font: None,
             runtime_library: None,
             execution_provider: ExecutionProvider::default(),
             active_provider: None,

@@ -20,8 +20,9 @@ use super::settings::GradCam;
 use super::stats::Stage;
 use super::tell::{Outcome, Tell};
 use super::wishes::Live;
+use super::words::{Aside, Pen};
 use crate::error::Error;
-use crate::render::{Calm, OutputMode, Painter};
+use crate::render::{Calm, OutputMode};
 use crate::worker::{Answer, Source, guard};
 
 /// What frames need; the streaming thread's.
@@ -40,7 +41,7 @@ pub struct State {
     /// There is no model, and none will come.
     pub(super) given_up: bool,
     pub(super) tell: Tell,
-    painter: Option<Painter>,
+    pen: Pen,
     /// In sync mode, frames on their way.
     out: VecDeque<Pending>,
     pub(super) failures: Failures,
@@ -211,7 +212,7 @@ impl GradCam {
     pub(super) fn put_out(&self, all: bool) -> Result<Option<Ready>, gst::FlowError> {
         let limit = lock(&self.settings).live().max_in_flight;
         let mut state = lock(&self.state);
-        let State { session, video, beside, painter, out, failures, blank, lost, tell, .. } = &mut *state;
+        let State { session, video, beside, pen, out, failures, blank, lost, tell, .. } = &mut *state;
         let Some(front) = out.front() else { return Ok(None) };
         let mut failure = None;
         if let (Fate::Own, Some(session)) = (&front.fate, session.as_mut()) {
@@ -260,9 +261,14 @@ impl GradCam {
             if same {
                 session.holds(stamp);
             }
-            let painter = painter.get_or_insert_with(|| Painter::new(live.style));
+            let (painter, no_font) = pen.painter(&live);
+            if let Some(error) = no_font {
+                message::warn(&*self.obj(), &error, "the former font stays");
+            }
+            let top_k = lock(&self.telling).top_k as usize;
+            let aside = Aside { top_k, provider: self.stats.provider(), fps: self.stats.fps() };
             let start = Instant::now();
-            match session.paint(painter, (target, buffer.make_mut()), (stamp, &live)) {
+            match session.paint(painter, (target, buffer.make_mut()), (stamp, &live, &aside)) {
                 Ok(None) => reason = reason.or_else(|| Some(NO_MAP.into())),
                 Ok(Some((of, nothing))) => {
                     self.stats.took(Stage::Paint, start.elapsed());

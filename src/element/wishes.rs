@@ -10,7 +10,7 @@ use crate::engine::{data_folder, parse_options};
 use crate::error::{Error, Result};
 use crate::explain::Options;
 use crate::prep::{Overrides, parse_numbers, parse_size};
-use crate::render::{Calm, Style};
+use crate::render::{Calm, Corner, Style};
 use crate::worker::Source;
 
 /// What may change from frame to frame.
@@ -20,6 +20,11 @@ pub(super) struct Live {
     pub(super) calm: Calm,
     pub(super) confidence_threshold: f32,
     pub(super) draw_labels: bool,
+    pub(super) draw_legend: bool,
+    pub(super) draw_stats: bool,
+    pub(super) corner: Corner,
+    /// "" = the one that is built in.
+    pub(super) font: String,
     /// "" = the best class.
     pub(super) target_class: String,
     /// "" = none.
@@ -105,6 +110,10 @@ impl Settings {
             },
             confidence_threshold: self.confidence_threshold as f32,
             draw_labels: self.draw_labels,
+            draw_legend: self.draw_legend,
+            draw_stats: self.draw_stats,
+            corner: self.label_position.into(),
+            font: self.font.clone().unwrap_or_default(),
             target_class: self.target_class.clone().unwrap_or_default(),
             versus: self.versus.clone().unwrap_or_default(),
             on_error: self.on_error,
@@ -123,11 +132,13 @@ impl Settings {
         let Settings { alpha, alpha_mode, colormap, output_mode, threshold, smooth, draw_labels, .. } =
             Settings::default();
         let Settings { normalization, smoothing, confidence_threshold, .. } = Settings::default();
+        let Settings { draw_legend, draw_stats, label_position, font, .. } = Settings::default();
         let (target_class, versus, runtime_library) = (None, None, None);
         let (resolved_target_layer, active_provider) = (None, None);
         #[rustfmt::skip]
         let wish = Settings {
-            mode, wait_for_model, on_error, max_in_flight, inference_interval, min_change, expire_overlay, draw_labels,
+            mode, wait_for_model, on_error, max_in_flight, inference_interval, min_change, expire_overlay,
+            draw_labels, draw_legend, draw_stats, label_position, font,
             alpha, alpha_mode, colormap, output_mode, threshold, smooth, normalization, smoothing, confidence_threshold,
             target_class, versus, runtime_library, resolved_target_layer, active_provider, ..self.clone()
         };

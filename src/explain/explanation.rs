@@ -41,10 +41,9 @@ impl ClassMap {
         Guess { class: self.class, label: self.label.clone(), score: self.score }
     }
 
-    /// What is written on a frame, the first of the label's synonyms and its probability: "Egyptian cat 38 %".
+    /// What is written on a frame: [`Guess::caption`].
     pub fn caption(&self) -> String {
-        let name = self.label.split(',').next().unwrap_or_default().trim_end();
-        format!("{name} {:.0} %", self.score * 100.0)
+        self.guess().caption()
     }
 }
 

@@ -180,3 +180,53 @@ fn classes_have_hues_of_their_own() {
     let (left, right) = (&out[3 * (24 * 64 + 4)..][..3], &out[3 * (24 * 64 + 60)..][..3]);
     assert_eq!((left, right), (&gstgradcam::render::hue(0)[..], &gstgradcam::render::hue(1)[..]));
 }
+
+#[test]
+fn words_stand_where_they_are_asked_to_with_figures_and_a_legend() {
+    let large = info(VideoFormat::Rgb, 320, 240);
+    let mut rig = Rig::new(large.clone(), &[("alpha", "0"), ("draw-labels", "true")]);
+    let plain = bytes(&rig::halves(&large, 128, 128));
+    let mut box_of = |settings: &[(&str, &str)]| {
+        for (name, value) in settings {
+            rig.element.set_property_from_str(name, value);
+        }
+        let out = bytes(&rig.pass(rig::halves(&large, 128, 128)));
+        let changed = || (0..out.len()).filter(|&i| out[i] != plain[i]).map(|i| (i / 3 % 320, i / 960));
+        let (x, y) = (changed().map(|at| at.0), changed().map(|at| at.1));
+        ((x.clone().min().unwrap(), x.max().unwrap()), (y.clone().min().unwrap(), y.max().unwrap()))
+    };
+    let alone = box_of(&[]);
+    let two = box_of(&[("top-k", "2")]);
+    let stats = box_of(&[("draw-stats", "true")]);
+    let legend = box_of(&[("draw-legend", "true")]);
+    let heights = [alone, two, stats, legend].map(|(_, (top, bottom))| bottom - top);
+    assert!(heights.is_sorted_by(|a, b| a + 8 < *b), "{heights:?}");
+    let ((left, right), (top, bottom)) = box_of(&[("label-position", "bottom-right")]);
+    assert!(left > 160 && right > 310 && top > 120 && bottom > 230, "{left}..{right}, {top}..{bottom}");
+}
+
+#[test]
+fn a_font_that_cannot_be_read_is_an_error_at_the_start_and_a_warning_while_playing() {
+    let folder = tempfile::tempdir().unwrap();
+    let bad = folder.path().join("bad.ttf");
+    std::fs::write(&bad, "no font").unwrap();
+    let mono = folder.path().join("mono.ttf");
+    std::fs::write(&mono, dejavu::sans_mono::regular()).unwrap();
+    let [bad, mono] = [&bad, &mono].map(|path| path.to_str().unwrap());
+    let model = crate::models::save(&crate::models::sides());
+    for font in [bad, "/nowhere.ttf"] {
+        let (error, text) = crate::faults::refusal(&rig::element(&model.path, &[("font", font)]));
+        assert!(error.matches(gst::ResourceError::Settings) && text.contains("TrueType"), "{text}");
+    }
+    let large = info(VideoFormat::Rgb, 320, 240);
+    let mut rig = Rig::new(large.clone(), &[("draw-labels", "true"), ("font", mono)]);
+    let written = |rig: &mut Rig| bytes(&rig.pass(rig::halves(&large, 128, 128)));
+    let own = written(&mut rig);
+    rig.element.set_property("font", bad);
+    assert!(written(&mut rig) == own && written(&mut rig) == own, "the former font stays");
+    let warnings = rig.warnings();
+    let [(_, text)] = warnings.as_slice() else { panic!("one warning, not {warnings:?}") };
+    assert!(text.contains("font") && text.contains("former"), "{text}");
+    rig.element.set_property("font", "");
+    assert!(written(&mut rig) != own);
+}

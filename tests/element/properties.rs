@@ -19,7 +19,7 @@ fn own_properties() -> Vec<gst::glib::ParamSpec> {
 #[test]
 fn every_property_says_what_it_is_and_when_it_may_change() {
     let names: Vec<String> = own_properties().iter().map(|p| p.name().to_string()).collect();
-    assert_eq!(names.len() - usize::from(cfg!(feature = "fault-injection")), 52, "{names:?}");
+    assert_eq!(names.len() - usize::from(cfg!(feature = "fault-injection")), 56, "{names:?}");
     for property in own_properties() {
         let (name, flags) = (property.name(), property.flags());
         assert!(!property.nick().is_empty() && property.nick() != name, "{name} has no nick");
@@ -143,7 +143,7 @@ fn every_row_of_the_librarys_tables_is_a_value_of_its_property() {
         class.values().iter().map(|value| value.nick().to_string()).collect()
     };
     let auto = || std::iter::once("auto");
-    let rows: [(&str, Vec<&str>); 11] = [
+    let rows: [(&str, Vec<&str>); 12] = [
         ("execution-provider", gstgradcam::Provider::all().map(|p| p.name()).collect()),
         ("precision", gstgradcam::Precision::ALL.iter().map(|p| p.name()).collect()),
         ("method", gstgradcam::Method::all().map(|m| m.name()).collect()),
@@ -154,6 +154,7 @@ fn every_row_of_the_librarys_tables_is_a_value_of_its_property() {
         ("output-mode", render::OutputMode::ALL.iter().map(|m| m.name()).collect()),
         ("alpha-mode", render::AlphaMode::ALL.iter().map(|m| m.name()).collect()),
         ("smooth", render::Smooth::ALL.iter().map(|s| s.name()).collect()),
+        ("label-position", render::Corner::ALL.iter().map(|c| c.name()).collect()),
         ("normalization", render::Normalization::ALL.iter().map(|n| n.name()).collect()),
     ];
     for (property, names) in rows {

@@ -147,9 +147,10 @@ fn paint(picture: &mut RgbImage, explanation: &Explanation, options: &PaintOptio
         map.fill(0.0);
     }
     painter.paint_maps(&mut frame, &maps.iter().map(|map| map.view()).collect::<Vec<_>>(), explanation.region)?;
-    if options.labels() {
-        let lines: Vec<String> = explanation.maps.iter().filter(|one| is_likely(one)).map(ClassMap::caption).collect();
-        painter.write(&mut frame, &lines)?;
+    let words = options.words(&explanation.maps);
+    if !words.is_empty() {
+        painter.set_font(options.font()?);
+        painter.write(&mut frame, &words)?;
     }
     Ok(())
 }
