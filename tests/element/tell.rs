@@ -262,7 +262,7 @@ fn the_statistics_count_every_frame_and_begin_anew_at_each_start() {
         rig.pass(halves(&of, 150, 20));
         rig.pass(halves(&of, 255, 255));
     }
-    assert_eq!(counts(&rig), [6, 6, 3, 3, 3]);
+    assert_eq!(counts(&rig), [6, 6, 3, 6, 3]);
     let told = stats(&rig);
     let time = |name: &str| told.get::<u64>(name).unwrap();
     for stage in ["prepare", "queue", "inference", "paint"] {
