@@ -68,14 +68,15 @@ impl GradCam {
                 let Some(load) = &state.load else { break };
                 let waits = self.waits_for(&state, load.refit, sync);
                 let done = if waits { Some(load.loading.wait(&self.stopper)) } else { load.loading.poll() };
-                let interim = || load.loading.interim().filter(|_| load.meanwhile && !load.taken && !waits);
-                match done {
-                    Some(Ok(worker)) => (Ok(worker), false),
-                    done => match (interim(), done) {
-                        (Some(worker), _) => (Ok(worker), true),
-                        (None, Some(failed)) => (failed, false),
-                        (None, None) => break,
-                    },
+                let interim = match &done {
+                    Some(Ok(_)) => None,
+                    _ if waits || load.taken || !load.meanwhile => None,
+                    _ => load.loading.interim(),
+                };
+                match (interim, done) {
+                    (Some(worker), _) => (Ok(worker), true),
+                    (None, Some(opened)) => (opened, false),
+                    (None, None) => break,
                 }
             };
             if is_interrupted(&opened) {
@@ -111,11 +112,12 @@ impl GradCam {
     fn refit(&self, state: &mut State, frame: (usize, usize)) -> Result<()> {
         let State { session: Some(session), source: Some(source), own, .. } = &*state else { return Ok(()) };
         let fits = !session.wants(frame, *own)?;
-        // One that is for a size that frames do not have any more.
-        let stale = state.load.as_ref().is_some_and(|load| load.refit.is_some_and(|size| size != frame) && !load.taken);
-        if state.load.as_ref().is_some_and(|load| load.refit == Some(frame)) {
+        let size = state.load.as_ref().and_then(|load| load.refit);
+        if size == Some(frame) {
             return Ok(());
         }
+        // One that is for a size that frames do not have any more.
+        let stale = state.load.as_ref().is_some_and(|load| load.refit.is_some() && !load.taken);
         if !fits || (stale && state.interim) {
             let source = source.clone();
             return self.begin(state, source, Some(frame));

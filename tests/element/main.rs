@@ -7,6 +7,8 @@ mod support;
 
 mod blend;
 mod clips;
+#[cfg(feature = "fault-injection")]
+mod elsewhere;
 mod faults;
 mod fields;
 mod formats;
