@@ -272,8 +272,8 @@ impl GradCam {
             return false;
         }
         self.decide(false).is_none_or(|sync| {
-            let another = state.session.is_some() && !state.interim;
-            !self.waits_for(state, refit, sync) && !(sync && another)
+            let held_up = sync && state.session.is_some() && !state.interim;
+            !held_up && !self.waits_for(state, refit, sync)
         })
     }
 

@@ -139,7 +139,7 @@ fn a_run_is_interrupted_when_nobody_waits_for_any_of_it() {
     ends_one.cancel();
     assert!(two.poll().is_none() && two.is_owed() && !one.is_owed(), "the other one's run goes on");
     ends_two.cancel();
-    (ends_one.resume(), ends_two.resume());
+    [ends_one, ends_two].iter().for_each(Stopper::resume);
     ask(&mut one, 11, 1);
     ask(&mut two, 21, 1);
     let mut next = begins.recv().expect("the run before was interrupted");
