@@ -128,6 +128,15 @@ pub enum Error {
         /// The runtime's own words, or what was wrong with what came back.
         why: String,
     },
+    /// A run gave no numbers.
+    #[error(
+        "the model failed on this frame: its {what} is not a finite number (NaN or infinity); check the model's weights and preprocess, \
+         mean and std"
+    )]
+    NotFinite {
+        /// "map", "score".
+        what: &'static str,
+    },
     /// The run was stopped from outside (flush, stop).
     #[error("the run was interrupted")]
     Interrupted,

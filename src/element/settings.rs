@@ -7,7 +7,7 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::heatmap::Heatmap;
-use super::mode::{Mode, OnError, Pace, WaitForModel};
+use super::mode::{InterimProvider, Mode, OnError, Pace, WaitForModel};
 use super::stats::Stats;
 use super::stream::State;
 use super::tell::Telling;
@@ -100,6 +100,12 @@ pub struct GradCam {
         blurb = "Path of the shared library of a provider of its own, such as OpenVINO's plugin (ONNX Runtime's RegisterExecutionProviderLibrary)")]
     #[property(name = "engine-cache-dir", get, set, type = Option<String>, member = engine_cache_dir, mutable_playing, nick = "Engine cache",
         blurb = "Folder for what providers build, to start faster the next time, or \"none\" (unset = gradcam in the user's cache directory)")]
+    #[property(name = "interim-provider", get, set, type = InterimProvider, member = interim_provider, mutable_playing, nick = "Interim provider",
+        blurb = "What explains while the execution provider builds what it runs, which may take minutes", builder(InterimProvider::default()))]
+    #[property(name = "batch-size", get, set, type = u32, member = batch_size, minimum = 1, maximum = 256, default = 1, mutable_playing, nick = "Batch size",
+        blurb = "Frames that are explained in one run, of all streams that share the engine; a run takes the time of a full one, and on a CPU a batch gains nothing")]
+    #[property(name = "batch-timeout", get, set, type = u32, member = batch_timeout, maximum = 60_000, default = 5, mutable_playing, nick = "Batch timeout",
+        blurb = "Milliseconds that a frame waits until its batch is full; then it is run as it is")]
     #[property(name = "threads", get, set, type = u32, member = threads, minimum = 0, maximum = 1024, default = 0, mutable_playing, nick = "Threads",
         blurb = "Threads that compute one frame (0 = automatic)")]
     #[property(name = "inference-timeout", get, set, type = f64, member = inference_timeout, minimum = 0.0, maximum = 86_400.0, default = Options::INFERENCE_TIMEOUT.as_secs_f64(), mutable_playing, nick = "Inference timeout",
@@ -197,6 +203,9 @@ pub(super) struct Settings {
     pub(super) precision: Precision,
     pub(super) provider_library: Option<String>,
     pub(super) engine_cache_dir: Option<String>,
+    pub(super) interim_provider: InterimProvider,
+    pub(super) batch_size: u32,
+    pub(super) batch_timeout: u32,
     pub(super) threads: u32,
     pub(super) inference_timeout: f64,
     pub(super) self_check: bool,
@@ -253,6 +262,9 @@ impl Default for Settings {
             precision: Precision::default(),
             provider_library: None,
             engine_cache_dir: None,
+            interim_provider: InterimProvider::default(),
+            batch_size: 1,
+            batch_timeout: 5,
             threads: 0,
             inference_timeout: Options::INFERENCE_TIMEOUT.as_secs_f64(),
             self_check: true,

@@ -53,6 +53,8 @@ impl Settings {
             options: self.options()?,
             share: self.share_engine,
             engine_id: self.engine_id.clone().unwrap_or_default(),
+            // Of no account without batches, it parts no streams.
+            batch_timeout: Duration::from_millis(if self.batch_size > 1 { self.batch_timeout.into() } else { 0 }),
             #[cfg(feature = "fault-injection")]
             fault: self.fault.clone().unwrap_or_default(),
         })
@@ -74,7 +76,7 @@ impl Settings {
             },
             input_size: set(&self.input_size).map(size).transpose()?,
             frame_size: None,
-            batch_size: 1,
+            batch_size: self.batch_size as usize,
             labels_file: set(&self.labels_file).map(PathBuf::from),
             runtime_library: set(&self.runtime_library).map(PathBuf::from),
             execution_provider: self.execution_provider.into(),
@@ -126,7 +128,7 @@ impl Settings {
 
     /// What is read from frame to frame, or at the start only, put aside: what is left says which engine is wished for.
     pub(super) fn wish(&self) -> Settings {
-        let Settings { mode, wait_for_model, .. } = Settings::default();
+        let Settings { mode, wait_for_model, interim_provider, .. } = Settings::default();
         let Settings { on_error, max_in_flight, inference_interval, min_change, expire_overlay, .. } =
             Settings::default();
         let Settings { alpha, alpha_mode, colormap, output_mode, threshold, smooth, draw_labels, .. } =
@@ -137,7 +139,7 @@ impl Settings {
         let (resolved_target_layer, active_provider) = (None, None);
         #[rustfmt::skip]
         let wish = Settings {
-            mode, wait_for_model, on_error, max_in_flight, inference_interval, min_change, expire_overlay,
+            mode, wait_for_model, interim_provider, on_error, max_in_flight, inference_interval, min_change, expire_overlay,
             draw_labels, draw_legend, draw_stats, label_position, font,
             alpha, alpha_mode, colormap, output_mode, threshold, smooth, normalization, smoothing, confidence_threshold,
             target_class, versus, runtime_library, resolved_target_layer, active_provider, ..self.clone()

@@ -8,6 +8,8 @@ mod support;
 mod blend;
 mod calm;
 mod clips;
+#[cfg(feature = "fault-injection")]
+mod elsewhere;
 mod faults;
 mod fields;
 mod formats;
