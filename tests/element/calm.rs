@@ -43,7 +43,9 @@ fn changes(opacities: &[f32]) -> (f32, f32) {
 /// A sensor's noise, the same in every run: near to normal, with this deviation.
 fn noisy(pixels: &[u8], deviation: f32, state: &mut u32) -> Vec<u8> {
     let mut uniform = || {
-        (*state ^= *state << 13, *state ^= *state >> 17, *state ^= *state << 5);
+        *state ^= *state << 13;
+        *state ^= *state >> 17;
+        *state ^= *state << 5;
         *state as f32 / u32::MAX as f32
     };
     let mut noise = || (uniform() + uniform() + uniform() - 1.5) * 2.0 * deviation;
