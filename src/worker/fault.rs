@@ -1,5 +1,6 @@
-//! Faults on purpose, for tests: a load that fails, runs that fail, hang, panic, or take their time.
+//! Faults on purpose, for tests: a load that fails, runs that fail, hang, panic, or take their time, and frames that panic beside them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use crate::error::{Error, Result};
 use crate::explain::Explanation;
 use crate::frame::Region;
 
-/// What goes wrong, as in "fail-every=3,slow-ms=100"; runs are counted from 1.
+/// What goes wrong, as in "fail-every=3,slow-ms=100"; runs, and frames, are counted from 1. A run that hangs is ended by its time
+/// limit, as the runtime's are.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Faults {
     fail_load: u64,
@@ -22,6 +24,8 @@ pub struct Faults {
     kill_at: u64,
     kill_every: u64,
     slow_ms: u64,
+    panic_frame_at: u64,
+    panic_paint_at: u64,
 }
 
 impl std::str::FromStr for Faults {
@@ -43,6 +47,8 @@ impl std::str::FromStr for Faults {
                 "kill-at" => &mut faults.kill_at,
                 "kill-every" => &mut faults.kill_every,
                 "slow-ms" => &mut faults.slow_ms,
+                "panic-frame-at" => &mut faults.panic_frame_at,
+                "panic-paint-at" => &mut faults.panic_paint_at,
                 _ => return Err(refuse("there is no such fault")),
             } = value;
         }
@@ -91,9 +97,19 @@ impl Faults {
         }
     }
 
-    pub(super) fn wrap(self, model: Box<dyn Model>, interrupter: Interrupter) -> (Box<dyn Model>, Interrupt) {
+    /// What goes wrong outside of the model.
+    pub(super) fn traps(&self) -> Traps {
+        Traps { faults: self.clone(), ..Traps::default() }
+    }
+
+    pub(super) fn wrap(
+        self,
+        model: Box<dyn Model>,
+        interrupter: Interrupter,
+        limit: Option<Duration>,
+    ) -> (Box<dyn Model>, Interrupt) {
         let pause = Arc::new(Pause::default());
-        let faulty = Faulty { model, faults: self, pause: pause.clone(), runs: 0 };
+        let faulty = Faulty { model, faults: self, pause: pause.clone(), limit, runs: 0 };
         let interrupt = move |on| {
             pause.bar(on);
             interrupter.bar(on);
@@ -102,10 +118,31 @@ impl Faults {
     }
 }
 
+/// Panics on the thread that frames come by.
+#[derive(Debug, Default)]
+pub struct Traps {
+    faults: Faults,
+    frames: AtomicU64,
+    paintings: AtomicU64,
+}
+
+impl Traps {
+    /// At each frame that the model is to see.
+    pub fn frame(&self) {
+        assert!(self.frames.fetch_add(1, Ordering::SeqCst) + 1 != self.faults.panic_frame_at, "panics on purpose");
+    }
+
+    /// At each frame that is painted.
+    pub fn paint(&self) {
+        assert!(self.paintings.fetch_add(1, Ordering::SeqCst) + 1 != self.faults.panic_paint_at, "panics on purpose");
+    }
+}
+
 struct Faulty {
     model: Box<dyn Model>,
     faults: Faults,
     pause: Arc<Pause>,
+    limit: Option<Duration>,
     runs: u64,
 }
 
@@ -125,7 +162,8 @@ impl Model for Faulty {
             self.pause.take(Some(Duration::from_millis(faults.slow_ms)))?;
         }
         if *runs == faults.hang_at {
-            self.pause.take(None)?;
+            self.pause.take(self.limit)?;
+            return Err(Error::TimeLimit { limit: self.limit.unwrap_or_default() });
         }
         assert!(*runs != faults.panic_at, "panics on purpose");
         if every(faults.fail_every, *runs) {

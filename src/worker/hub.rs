@@ -191,7 +191,9 @@ fn worker(source: &Source, opening: &Opening) -> Result<Worker> {
     let faults: super::fault::Faults = source.fault.parse()?;
     faults.load(&opening.interrupter())?;
     let explainer = Explainer::open_watched(&source.model, &source.options, opening)?;
-    Worker::with(explainer, |model, interrupter| faults.wrap(model, interrupter))
+    let (traps, limit) = (faults.traps(), source.options.inference_timeout);
+    let worker = Worker::with(explainer, |model, interrupter| faults.wrap(model, interrupter, limit))?;
+    Ok(Worker { traps, ..worker })
 }
 
 impl Loading {

@@ -6,6 +6,7 @@
 mod support;
 
 mod clips;
+mod exits;
 mod faults;
 mod fields;
 mod formats;
@@ -13,6 +14,7 @@ mod heatmap;
 #[cfg(feature = "fault-injection")]
 mod injected;
 mod loading;
+mod memory;
 mod models;
 mod modes;
 mod process;
@@ -23,7 +25,10 @@ mod providers;
 mod raw;
 mod rig;
 mod sharing;
+#[cfg(feature = "fault-injection")]
+mod soak;
 mod states;
 mod stream;
 mod swap;
+mod system;
 mod tell;
