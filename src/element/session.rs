@@ -158,6 +158,8 @@ impl Session {
         buffer: &mut gst::BufferRef,
         (stamp, live, newest): (Stamp, &Live, bool),
     ) -> Result<Asking> {
+        #[cfg(feature = "fault-injection")]
+        self.worker.traps().frame();
         let start = Instant::now();
         let mut input = self.seat.input();
         let preparer = &mut self.preparer;
@@ -245,6 +247,8 @@ impl Session {
         }
         let painted = video.with_frame(buffer, |frame| {
             guard(|| {
+                #[cfg(feature = "fault-injection")]
+                self.worker.traps().paint();
                 painter.set_style(Style { alpha: live.style.alpha * opacity, ..live.style });
                 let painted = painter.paint(frame, shown.heat.view(), shown.seen.region)?;
                 if live.draw_labels {

@@ -9,6 +9,7 @@ mod blend;
 mod clips;
 #[cfg(feature = "fault-injection")]
 mod elsewhere;
+mod exits;
 mod faults;
 mod fields;
 mod formats;
@@ -16,6 +17,7 @@ mod heatmap;
 #[cfg(feature = "fault-injection")]
 mod injected;
 mod loading;
+mod memory;
 mod models;
 mod modes;
 mod process;
@@ -26,7 +28,10 @@ mod providers;
 mod raw;
 mod rig;
 mod sharing;
+#[cfg(feature = "fault-injection")]
+mod soak;
 mod states;
 mod stream;
 mod swap;
+mod system;
 mod tell;
