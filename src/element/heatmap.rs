@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gst::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
-use ndarray::ArrayView2;
+use ndarray::Array2;
 
 use super::GradCam;
 use crate::error::Result;
@@ -104,7 +104,7 @@ impl Heatmap {
     /// painted; black where there is none. `None` if nobody wants it.
     pub(super) fn picture(
         &self,
-        heat: Option<(ArrayView2<f32>, Region)>,
+        heat: impl FnOnce() -> Option<(Array2<f32>, Region)>,
         buffer: &gst::BufferRef,
     ) -> Result<Option<Picture>> {
         let (pad, info) = {
@@ -114,13 +114,13 @@ impl Heatmap {
             wanted
         };
         let mut pixels = vec![0; info.size()];
-        if let Some((heat, region)) = heat {
+        if let Some((heat, region)) = heat() {
             let stride = usize::try_from(info.stride()[0]).unwrap_or_default();
             let planes = vec![Plane { data: &mut pixels[..], stride }];
             let color = Color { matrix: Matrix::Bt601, range: Range::Full };
             let mut frame = FrameMut::new(Format::Gray8, info.width() as usize, info.height() as usize, color, planes)?;
             let mut painter = self.painter.lock().unwrap_or_else(PoisonError::into_inner);
-            painter.get_or_insert_with(|| Painter::new(GRAY)).paint(&mut frame, heat, region)?;
+            painter.get_or_insert_with(|| Painter::new(GRAY)).paint_scaled(&mut frame, heat.view(), region)?;
         }
         let mut picture = gst::Buffer::from_mut_slice(pixels);
         let flags = gst::BufferCopyFlags::FLAGS | gst::BufferCopyFlags::TIMESTAMPS;

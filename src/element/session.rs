@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 
 use super::frame::Video;
-use super::settings::Live;
+use super::wishes::Live;
+use super::words::{Aside, words};
 use crate::cam::Target;
 use crate::error::{Error, Result};
 use crate::explain::{ClassMap, Explanation, ModelInfo};
 use crate::prep::{Layout, Preparer, ResizeMode, full_frame};
-use crate::render::{Painter, Style};
+use crate::render::{Calm, OutputMode, Painter, Scaler, Seen, Style};
 use crate::worker::{Answer, Asked, Retreat, Seat, Stopper, Worker, guard};
 
 /// A worker, and this stream's seat there.
@@ -29,6 +30,9 @@ pub(super) struct Session {
     retreat_told: bool,
     /// The input of the last frame that was asked about, where small changes are not.
     reference: Option<Vec<f32>>,
+    scaler: Scaler,
+    /// For frames without a time.
+    begun: Instant,
     shown: Option<Shown>,
 }
 
@@ -54,7 +58,8 @@ impl Stamp {
 #[derive(Debug)]
 struct Shown {
     seen: Explanation,
-    heat: Array2<f32>,
+    /// Each class's, scaled.
+    maps: Vec<Array2<f32>>,
     /// The frame that it was made from.
     of: Stamp,
     /// The latest frame that hardly differs from that.
@@ -83,6 +88,8 @@ impl Session {
             worker,
             retreat_told: false,
             reference: None,
+            scaler: Scaler::default(),
+            begun: Instant::now(),
             shown: None,
         })
     }
@@ -204,9 +211,13 @@ impl Session {
         if wait { self.seat.wait().map(Some) } else { Ok(self.seat.poll()) }
     }
 
-    /// Keeps the map of an answer as the newest one.
-    pub(super) fn keep(&mut self, seen: Explanation, of: Stamp) {
-        self.shown = Some(Shown { heat: seen.heat(), seen, of, holds: of });
+    /// Keeps the map of an answer as the newest one, scaled by the time of its own frame.
+    pub(super) fn keep(&mut self, seen: Explanation, of: Stamp, calm: Calm) {
+        let at = of.time.map_or_else(|| of.at.saturating_duration_since(self.begun), Duration::from);
+        let classes: Vec<Seen> = seen.maps.iter().map(as_seen).collect();
+        self.scaler.set(calm);
+        let maps = self.scaler.scale(&classes, at);
+        self.shown = Some(Shown { maps, seen, of, holds: of });
     }
 
     /// A run has failed: the next frame is asked about, however like the last one it is.
@@ -221,43 +232,82 @@ impl Session {
         }
     }
 
-    /// What was seen so far is of another stream.
+    /// What was seen so far is of another scene.
     pub(super) fn forget(&mut self) {
         self.seat.forget();
+        self.scaler.cut();
         (self.reference, self.shown) = (None, None);
     }
 
-    /// The newest map, and what came of it.
-    pub(super) fn shown(&self) -> Option<(&Explanation, ArrayView2<'_, f32>)> {
-        self.shown.as_ref().map(|shown| (&shown.seen, shown.heat.view()))
+    /// What was seen so far is of another stream.
+    pub(super) fn restart(&mut self) {
+        self.forget();
+        self.scaler.forget();
     }
 
-    /// Paints the newest map, unless it is too old: then `None`, else its age, and whether there was anything to paint. On an error the picture is as it was, unless painting
-    /// itself failed.
+    /// What came of the newest map.
+    pub(super) fn seen(&self) -> Option<&Explanation> {
+        self.shown.as_ref().map(|shown| &shown.seen)
+    }
+
+    /// The newest map as it is painted, in one: the hottest class at each place.
+    pub(super) fn heat(&self, live: &Live) -> Option<Array2<f32>> {
+        let shown = self.shown.as_ref()?;
+        let mut heat = Array2::zeros(shown.maps.first()?.dim());
+        for (map, _) in
+            shown.maps.iter().zip(&shown.seen.maps).filter(|(_, one)| one.score >= live.confidence_threshold)
+        {
+            heat.zip_mut_with(map, |heat: &mut f32, &value| *heat = heat.max(value));
+        }
+        Some(heat)
+    }
+
+    /// Paints the newest map, unless it is too old: then `None`, else its age, and the reason if there was nothing to paint. On an
+    /// error the picture is as it was, unless painting itself failed.
     pub(super) fn paint(
-        &mut self,
+        &self,
         painter: &mut Painter,
         (video, buffer): (&Video, &mut gst::BufferRef),
-        (stamp, live): (Stamp, &Live),
-    ) -> Result<Option<(Duration, bool)>> {
+        (stamp, live, aside): (Stamp, &Live, &Aside),
+    ) -> Result<Option<(Duration, Option<String>)>> {
         let Some(shown) = &self.shown else { return Ok(None) };
         let opacity = live.expire_overlay.map_or(1.0, |limit| opacity(stamp.since(&shown.holds), limit));
         if opacity == 0.0 {
             return Ok(None);
         }
+        let age = stamp.since(&shown.of);
+        let likely = |one: &&ClassMap| one.score >= live.confidence_threshold;
+        if !shown.seen.maps.iter().any(|one| likely(&one)) {
+            let captions: Vec<String> = shown.seen.maps.iter().map(ClassMap::caption).collect();
+            let why = format!("{} is below confidence-threshold={}", captions.join(", "), live.confidence_threshold);
+            return Ok(Some((age, Some(why))));
+        }
+        let reason = || match self.blank().join("; ") {
+            none if none.is_empty() => "no place is hot".to_string(),
+            reasons => reasons,
+        };
+        if live.style.output_mode == OutputMode::None {
+            let is_blank = shown.maps.iter().flatten().all(|value| *value <= 0.0);
+            return Ok(Some((age, is_blank.then(reason))));
+        }
+        // A class that is left out keeps its place, and so the others their hues.
+        let nothing = Array2::zeros(shown.maps.first().map_or((0, 0), |map| map.dim()));
+        let classes = shown.maps.iter().zip(&shown.seen.maps);
+        let maps: Vec<_> = classes.map(|(map, one)| if likely(&one) { map.view() } else { nothing.view() }).collect();
         let painted = video.with_frame(buffer, |frame| {
             guard(|| {
                 #[cfg(feature = "fault-injection")]
                 self.worker.traps().paint();
                 painter.set_style(Style { alpha: live.style.alpha * opacity, ..live.style });
-                let painted = painter.paint(frame, shown.heat.view(), shown.seen.region)?;
-                if live.draw_labels {
-                    painter.write(frame, &shown.seen.maps.iter().map(ClassMap::caption).collect::<Vec<_>>())?;
+                let painted = painter.paint_maps(frame, &maps, shown.seen.region)?;
+                let words = words(&shown.seen, age, live, aside);
+                if !words.is_empty() {
+                    painter.write(frame, &words)?;
                 }
                 Ok(painted)
             })
         })?;
-        Ok(Some((stamp.since(&shown.of), painted)))
+        Ok(Some((age, (!painted).then(reason))))
     }
 
     /// Why nothing is painted on the newest frame: the reasons of its maps, if all have one.
@@ -266,6 +316,10 @@ impl Session {
         let reasons: Vec<&str> = maps.iter().filter_map(|one| one.reason.as_deref()).collect();
         if reasons.len() == maps.len() { reasons } else { Vec::new() }
     }
+}
+
+fn as_seen(one: &ClassMap) -> Seen<'_> {
+    Seen { class: one.class, score: one.score, map: one.map.view() }
 }
 
 /// 1 while a map is young, 0 when its time is over; between half of it and the end it fades.

@@ -7,6 +7,7 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 
+use super::beside::Beside;
 use super::frame::Video;
 use super::heatmap::Picture;
 use super::imp::{CAT, lock};
@@ -15,11 +16,13 @@ use super::message;
 use super::mode::OnError;
 use super::remarks::{Blank, Failures};
 use super::session::{Asking, Session, Stamp};
-use super::settings::{GradCam, Live};
+use super::settings::GradCam;
 use super::stats::Stage;
 use super::tell::{Outcome, Tell};
+use super::wishes::Live;
+use super::words::{Aside, Pen};
 use crate::error::Error;
-use crate::render::Painter;
+use crate::render::{Calm, OutputMode};
 use crate::worker::{Answer, Retreat, Source, guard};
 
 /// What frames need; the streaming thread's.
@@ -27,6 +30,8 @@ use crate::worker::{Answer, Retreat, Source, guard};
 pub struct State {
     pub(super) session: Option<Session>,
     pub(super) video: Option<Video>,
+    /// Where frames go out at twice the width.
+    pub(super) beside: Option<Beside>,
     /// What is being opened.
     pub(super) load: Option<Load>,
     /// What the session was opened from.
@@ -38,7 +43,7 @@ pub struct State {
     /// There is no model, and none will come.
     pub(super) given_up: bool,
     pub(super) tell: Tell,
-    painter: Option<Painter>,
+    pen: Pen,
     /// In sync mode, frames on their way.
     out: VecDeque<Pending>,
     pub(super) failures: Failures,
@@ -106,6 +111,14 @@ impl State {
         (self.rest, self.inferred) = (0, None);
     }
 
+    /// Another stream begins: nothing that was learnt of the last one holds.
+    pub(super) fn restart(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.restart();
+        }
+        self.forget();
+    }
+
     /// Drops the frames on their way.
     pub(super) fn clear(&mut self) {
         self.out.clear();
@@ -167,7 +180,7 @@ impl GradCam {
         };
         if !sync {
             while let Ok(Some(answer)) = session.answer(false) {
-                let told = self.hear_answer(session, answer, &mut state.blank);
+                let told = self.hear_answer(session, answer, live.calm, &mut state.blank);
                 if let Err(error) = told {
                     session.failed();
                     self.failed(&error, &live, (&mut state.failures, &mut state.lost))?;
@@ -201,12 +214,12 @@ impl GradCam {
     pub(super) fn put_out(&self, all: bool) -> Result<Option<Ready>, gst::FlowError> {
         let limit = lock(&self.settings).live().max_in_flight;
         let mut state = lock(&self.state);
-        let State { session, video, painter, out, failures, blank, lost, tell, .. } = &mut *state;
+        let State { session, video, beside, pen, out, failures, blank, lost, tell, .. } = &mut *state;
         let Some(front) = out.front() else { return Ok(None) };
         let mut failure = None;
         if let (Fate::Own, Some(session)) = (&front.fate, session.as_mut()) {
             match session.answer(all || out.len() >= limit) {
-                Ok(Some(answer)) => failure = self.hear_answer(session, answer, blank).err(),
+                Ok(Some(answer)) => failure = self.hear_answer(session, answer, front.live.calm, blank).err(),
                 Ok(None) => {
                     // Upstream may have no more than two of them, and wait for one.
                     for frame in out.iter_mut().filter(|frame| !frame.copied) {
@@ -221,7 +234,7 @@ impl GradCam {
                 }
             }
         }
-        let Some(Pending { mut buffer, fate, live, stamp, .. }) = out.pop_front() else { return Ok(None) };
+        let Some(Pending { mut buffer, fate, mut live, stamp, .. }) = out.pop_front() else { return Ok(None) };
         let (passes, same) = (matches!(fate, Fate::Pass), matches!(fate, Fate::Same));
         if let Fate::Failed(error) = fate {
             failure = Some(error);
@@ -233,22 +246,37 @@ impl GradCam {
             gst::debug!(CAT, imp = self, "frame {:?} passes without a map of its own: {error}", buffer.pts());
             self.failed(error, &live, (failures, lost))?;
         }
+        if let (Some(video), Some(beside)) = (video.as_ref(), beside.as_ref()) {
+            buffer = guard(|| beside.double(video, buffer.make_mut())).map_err(|error| {
+                message::fail(&*self.obj(), &error);
+                gst::FlowError::Error
+            })?;
+            live.style.output_mode = OutputMode::SideBySide;
+        } else if live.style.output_mode == OutputMode::SideBySide {
+            live.style.output_mode = OutputMode::Overlay;
+        }
+        let target = beside.as_ref().map(|beside| &beside.video).or(video.as_ref());
         let passes = passes || (failure.is_some() && self.is_sync());
         let mut reason = failure.map(|error| error.to_string());
         let mut age = None;
-        if let (Some(session), Some(video), false) = (session.as_mut(), video.as_ref(), passes) {
+        if let (Some(session), Some(target), false) = (session.as_mut(), target, passes) {
             if same {
                 session.holds(stamp);
             }
-            let painter = painter.get_or_insert_with(|| Painter::new(live.style));
+            let (painter, no_font) = pen.painter(&live);
+            if let Some(error) = no_font {
+                message::warn(&*self.obj(), &error, "the former font stays");
+            }
+            let top_k = lock(&self.telling).top_k as usize;
+            let aside = Aside { top_k, provider: self.stats.provider(), fps: self.stats.fps() };
             let start = Instant::now();
-            match session.paint(painter, (video, buffer.make_mut()), (stamp, &live)) {
+            match session.paint(painter, (target, buffer.make_mut()), (stamp, &live, &aside)) {
                 Ok(None) => reason = reason.or_else(|| Some(NO_MAP.into())),
-                Ok(Some((of, painted))) => {
+                Ok(Some((of, nothing))) => {
                     self.stats.took(Stage::Paint, start.elapsed());
                     age = Some(of);
                     // an older map is painted where the newest run failed
-                    reason = if painted { None } else { Some(session.blank().join("; ")) };
+                    reason = nothing;
                 }
                 Err(error) => {
                     self.failed(&error, &live, (failures, lost))?;
@@ -262,17 +290,17 @@ impl GradCam {
         if let (Some(age), None) = (age, &reason) {
             self.stats.annotated(age);
         }
-        let shown = session.as_ref().and_then(Session::shown).filter(|_| age.is_some());
+        let session = session.as_ref().filter(|_| age.is_some());
+        let explanation = session.and_then(Session::seen);
         if let Some(video) = video {
             let telling = lock(&self.telling).clone();
             if let Some(error) = tell.take_up(&telling) {
                 message::warn(&*self.obj(), &error, "the former region of interest stays");
             }
-            let explanation = shown.map(|(seen, _)| seen);
             let outcome = Outcome { explanation, map_age: age, provider: self.stats.provider(), reason };
             tell.frame(&self.obj(), buffer.make_mut(), video.size(), outcome, &telling);
         }
-        let heat = shown.map(|(seen, heat)| (heat, seen.region));
+        let heat = || session?.heat(&live).zip(explanation.map(|seen| seen.region));
         let picture = guard(|| self.heatmap.picture(heat, &buffer)).unwrap_or_else(|error| {
             message::warn(&*self.obj(), &error, "the pad heatmap goes without this frame");
             None
@@ -283,7 +311,13 @@ impl GradCam {
     }
 
     /// Keeps an answer's map, and counts.
-    fn hear_answer(&self, session: &mut Session, answer: Answer<Stamp>, blank: &mut Blank) -> Result<(), Error> {
+    fn hear_answer(
+        &self,
+        session: &mut Session,
+        answer: Answer<Stamp>,
+        calm: Calm,
+        blank: &mut Blank,
+    ) -> Result<(), Error> {
         self.stats.took(Stage::Queue, answer.begun.saturating_duration_since(answer.queued));
         self.stats.inference(answer.done.saturating_duration_since(answer.begun));
         if let Some(Retreat { from, why, to }) = session.retreat() {
@@ -292,7 +326,7 @@ impl GradCam {
             message::warn(&*self.obj(), &Error::Inference { why: why.clone() }, &and_so);
             self.runs_on(to);
         }
-        session.keep(answer.result?, answer.token);
+        session.keep(answer.result?, answer.token, calm);
         if let Some(text) = blank.tell(&session.blank(), Instant::now()) {
             message::remark(&*self.obj(), &text);
         }
