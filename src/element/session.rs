@@ -165,6 +165,8 @@ impl Session {
         buffer: &mut gst::BufferRef,
         (stamp, live, newest): (Stamp, &Live, bool),
     ) -> Result<Asking> {
+        #[cfg(feature = "fault-injection")]
+        self.worker.traps().frame();
         let start = Instant::now();
         let mut input = self.seat.input();
         let preparer = &mut self.preparer;
@@ -294,6 +296,8 @@ impl Session {
         let maps: Vec<_> = classes.map(|(map, one)| if likely(&one) { map.view() } else { nothing.view() }).collect();
         let painted = video.with_frame(buffer, |frame| {
             guard(|| {
+                #[cfg(feature = "fault-injection")]
+                self.worker.traps().paint();
                 painter.set_style(Style { alpha: live.style.alpha * opacity, ..live.style });
                 let painted = painter.paint_maps(frame, &maps, shown.seen.region)?;
                 let words = words(&shown.seen, age, live, aside);

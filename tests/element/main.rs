@@ -10,6 +10,7 @@ mod calm;
 mod clips;
 #[cfg(feature = "fault-injection")]
 mod elsewhere;
+mod exits;
 mod faults;
 mod fields;
 mod formats;
@@ -17,6 +18,7 @@ mod heatmap;
 #[cfg(feature = "fault-injection")]
 mod injected;
 mod loading;
+mod memory;
 mod models;
 mod modes;
 mod painting;
@@ -28,7 +30,10 @@ mod providers;
 mod raw;
 mod rig;
 mod sharing;
+#[cfg(feature = "fault-injection")]
+mod soak;
 mod states;
 mod stream;
 mod swap;
+mod system;
 mod tell;
