@@ -209,3 +209,32 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words")
 }
+
+/// Gives an enum the names that the element's property, the command line and model metadata use.
+macro_rules! names {
+    ($type:ident, $option:literal: $($variant:ident = $name:literal),+) => {
+        impl $type {
+            /// Every value.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// How it is spelt.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = $crate::error::Error;
+
+            fn from_str(name: &str) -> $crate::error::Result<Self> {
+                Self::ALL.iter().copied().find(|value| value.name() == name).ok_or_else(|| $crate::error::Error::Setting {
+                    name: $option,
+                    value: name.into(),
+                    why: format!("use one of {}", [$($name),+].join(", ")),
+                })
+            }
+        }
+    };
+}
+
+pub(crate) use names;

@@ -14,12 +14,15 @@ use crate::render::{Colormap, Painter, Style};
 /// The pad's name, and its template's.
 pub(super) const NAME: &str = "heatmap";
 
+/// The map as it is.
+const GRAY: Style = Style { colormap: Colormap::Gray, alpha: 1.0, ..Style::DEFAULT };
+
 /// The second source pad and what it needs. The streaming thread holds no lock while it pushes, so that a pad may come and go, and
 /// a flush pass, at any time.
 #[derive(Debug, Default)]
 pub(super) struct Heatmap {
     stream: Mutex<Stream>,
-    gray: Mutex<Option<Gray>>,
+    painter: Mutex<Option<Painter>>,
 }
 
 #[derive(Debug, Default)]
@@ -112,8 +115,12 @@ impl Heatmap {
         };
         let mut pixels = vec![0; info.size()];
         if let Some((heat, region)) = heat {
-            let mut gray = self.gray.lock().unwrap_or_else(PoisonError::into_inner);
-            gray.get_or_insert_with(Gray::new).paint(&info, &mut pixels, heat, region)?;
+            let stride = usize::try_from(info.stride()[0]).unwrap_or_default();
+            let planes = vec![Plane { data: &mut pixels[..], stride }];
+            let color = Color { matrix: Matrix::Bt601, range: Range::Full };
+            let mut frame = FrameMut::new(Format::Gray8, info.width() as usize, info.height() as usize, color, planes)?;
+            let mut painter = self.painter.lock().unwrap_or_else(PoisonError::into_inner);
+            painter.get_or_insert_with(|| Painter::new(GRAY)).paint(&mut frame, heat, region)?;
         }
         let mut picture = gst::Buffer::from_mut_slice(pixels);
         let flags = gst::BufferCopyFlags::FLAGS | gst::BufferCopyFlags::TIMESTAMPS;
@@ -199,30 +206,4 @@ fn gray(info: &VideoInfo) -> Option<(VideoInfo, gst::Caps)> {
         .ok()?;
     let caps = gray.to_caps().ok()?;
     Some((gray, caps))
-}
-
-/// Paints grey: on the luma of a frame whose chroma goes nowhere.
-#[derive(Debug)]
-struct Gray {
-    painter: Painter,
-    chroma: [Vec<u8>; 2],
-}
-
-impl Gray {
-    fn new() -> Gray {
-        Gray { painter: Painter::new(Style { colormap: Colormap::Gray, alpha: 1.0 }), chroma: [Vec::new(), Vec::new()] }
-    }
-
-    fn paint(&mut self, info: &VideoInfo, luma: &mut [u8], heat: ArrayView2<f32>, region: Region) -> Result<()> {
-        let (width, height) = (info.width() as usize, info.height() as usize);
-        let stride = width.div_ceil(2);
-        let mut planes = vec![Plane { data: luma, stride: usize::try_from(info.stride()[0]).unwrap_or(width) }];
-        for chroma in &mut self.chroma {
-            chroma.resize(stride * height.div_ceil(2), 0);
-            planes.push(Plane { data: chroma.as_mut_slice(), stride });
-        }
-        let color = Color { matrix: Matrix::Bt601, range: Range::Full };
-        let mut frame = FrameMut::new(Format::I420, width, height, color, planes)?;
-        self.painter.paint(&mut frame, heat, region).map(|_| ())
-    }
 }

@@ -295,7 +295,7 @@ impl Settings {
 
     pub(super) fn live(&self) -> Live {
         Live {
-            style: Style { colormap: self.colormap.into(), alpha: self.alpha as f32 },
+            style: Style { colormap: self.colormap.into(), alpha: self.alpha as f32, ..Style::DEFAULT },
             draw_labels: self.draw_labels,
             target_class: self.target_class.clone().unwrap_or_default(),
             versus: self.versus.clone().unwrap_or_default(),

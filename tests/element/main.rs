@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod blend;
 mod clips;
 mod exits;
 mod faults;
