@@ -1,6 +1,7 @@
 //! ONNX Runtime: finds the library, holds the one Environment, makes and runs sessions; sees bytes and arrays, never graphs.
 
 mod cache;
+mod exit;
 mod find;
 mod provider;
 mod runtime;
@@ -13,7 +14,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use ndarray::{ArrayD, ArrayViewD};
@@ -245,16 +246,19 @@ impl Engine {
             guarded(|| options.set_log_level(LogLevel::Fatal)).map_err(failed)?;
         }
         let options = Arc::new(options);
+        exit::ends_with(&options);
         let run = Run { options: Arc::clone(&options), since: Instant::now(), stopped: None };
         match &mut *self.current.slot() {
             Slot { barred: true, .. } => return Err(Error::Interrupted),
             slot => slot.run = Some(run),
         }
+        static FIRST: Once = Once::new();
         let session = &mut self.session;
         let result = guarded(|| {
             let values = inputs.iter().map(|(name, input)| Ok((*name, value::feed(input, converted.get(*name))?)));
             let values = values.collect::<ort::Result<Vec<_>>>()?;
             let made = session.run_with_options(values, &options)?;
+            exit::wait_after(&FIRST);
             let fetch =
                 |name: &&str| if valued(name) { value::fetch(&made[*name]) } else { Ok(value::outline(&made[*name])) };
             outputs.iter().map(fetch).collect::<ort::Result<Vec<_>>>()
@@ -308,6 +312,7 @@ pub fn runtime(library: Option<&Path>) -> Result<(String, PathBuf)> {
 
 /// Calls into the runtime; an error and a panic both come back as one line of text.
 fn guarded<T>(call: impl FnOnce() -> ort::Result<T>) -> Result<T, String> {
+    let _inside = exit::enter();
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(result) => result.map_err(|error| error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")),
         Err(panic) => Err(format!("ONNX Runtime's binding panicked: {}", panic_text(&*panic))),

@@ -3,14 +3,19 @@
 use std::error::Error as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, Once, PoisonError};
 
 use ort::LoadDynamicError;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
+use ort::session::Session;
 
-use super::find;
+use super::{exit, find};
 use crate::error::{Error, Result, panic_text};
+
+/// A model of one Relu. Opening it makes the library set up what it keeps for all models, before the end of the process is told to wait.
+const RELU: &[u8] = b"\x08\x07\x12\x00:3\n\x0c\n\x01x\x12\x01y\"\x04Relu\x12\x01gZ\x0f\n\x01x\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01b\x0f\n\x01y\x12\n\n\x08\x08\x01\
+    \x12\x04\n\x02\x08\x01B\x04\n\x00\x10\r";
 
 /// What the process runs on.
 #[derive(Debug, Clone)]
@@ -65,13 +70,22 @@ fn open(path: &Path, state: &mut State) -> Result<Loaded, String> {
         .map_err(|error| reason(&error))?;
     // Kept from the first success on: if making the Environment fails, a later call still runs on this very library.
     let path = state.opened.get_or_insert_with(|| path.to_path_buf()).clone();
-    let environment = catch_unwind(AssertUnwindSafe(|| builder.with_name("gradcam").with_telemetry(false).build()))
+    let inside = exit::enter();
+    let started = catch_unwind(AssertUnwindSafe(|| {
+        let environment = builder.with_name("gradcam").with_telemetry(false).build()?;
+        // Whatever goes wrong comes back as an error too; on a terminal it would be a second, cryptic telling.
+        if std::env::var_os("ORT_LOG").is_none() {
+            environment.set_log_level(LogLevel::Fatal);
+        }
+        Session::builder(&environment)?.with_intra_threads(1)?.commit_from_memory(RELU)?;
+        Ok::<_, ort::Error>(environment)
+    }));
+    let environment = started
         .map_err(|panic| format!("cannot start: {}", panic_text(&*panic)))?
         .map_err(|error| format!("cannot start: {error}"))?;
-    // Whatever goes wrong comes back as an error too; on a terminal it would be a second, cryptic telling.
-    if std::env::var_os("ORT_LOG").is_none() {
-        environment.set_log_level(LogLevel::Fatal);
-    }
+    static MADE: Once = Once::new();
+    exit::wait_after(&MADE);
+    drop(inside);
     let version = find::version(&path);
     Ok(Loaded { environment, path, version })
 }

@@ -1,6 +1,7 @@
 //! Making a session: its options, the provider that it runs on, what that has built before.
 
 use std::path::Path;
+use std::sync::Once;
 
 use ort::logging::LogLevel;
 use ort::session::Session;
@@ -9,7 +10,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use super::cache::{self, Kept};
 use super::provider::{Log, Place, Placed, Provider};
 use super::runtime::Loaded;
-use super::{Config, Weight, guarded};
+use super::{Config, Weight, exit, guarded};
 use crate::error::{Error, Result};
 
 /// What TensorRT's provider says where it takes the model in parts: it then wants the shapes of what goes between them, too. Without
@@ -104,7 +105,12 @@ fn commit(
     let add = |builder: SessionBuilder, (name, weight): &(String, Weight)| {
         Ok::<_, ort::Error>(builder.with_external_initializer(name, weight.0.clone())?)
     };
-    let session = guarded(|| weights.iter().try_fold(builder, add)?.commit_from_memory(model))?;
+    static FIRST: Once = Once::new();
+    let session = guarded(|| {
+        let session = weights.iter().try_fold(builder, add)?.commit_from_memory(model)?;
+        exit::wait_after(&FIRST);
+        Ok(session)
+    })?;
     let nodes = log.as_ref().map(Log::placed).unwrap_or_default();
     Ok(Made { session, placed: Placed { nodes, ..Placed::default() }, logged: log.is_some() })
 }

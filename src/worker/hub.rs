@@ -102,9 +102,12 @@ impl Key {
 /// provider may take its time, it is opened on the CPU first, for those who ask for that with `meanwhile`: see [`Loading::interim`].
 ///
 /// # Errors
-/// [`Error::ModelNotFound`] and [`Error::ModelUnreadable`] at once; all others come from [`Loading::wait`] and [`Loading::poll`].
+/// [`Error::ModelNotFound`], [`Error::ModelUnreadable`] and [`Error::Runtime`] at once; all others come from [`Loading::wait`] and
+/// [`Loading::poll`].
 pub fn open(source: Source, meanwhile: bool, tell: impl Fn(&News) + Send + Sync + 'static) -> Result<Loading> {
     Explainer::readable(&source.model)?;
+    // Not beside the caller, who may end the process: nothing can wait for the runtime while it is being set up.
+    crate::engine::runtime(source.options.runtime_library.as_deref())?;
     let tell: Tell = Arc::new(tell);
     let key = Key::of(&source);
     let mut hub = lock(&HUB);

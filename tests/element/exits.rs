@@ -1,7 +1,7 @@
 //! Processes: how they end while the element is at work, what is left then, and who else may be in them.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use gst::prelude::*;
 use gst_video::VideoFormat;
@@ -20,10 +20,12 @@ fn a45_a_process_may_end_at_any_time() {
         return leave(&way);
     }
     for way in ["sync", "async", "running", "loading", "returning"] {
-        // What ends is met at another place each time.
-        for round in 0..4 {
-            let output = process(EXIT, way).output().unwrap();
-            assert!(output.status.success(), "{way}, round {round}: {}\n{}", output.status, said(&output));
+        // Several at once: what ends is met at another place in each.
+        let start = || process(EXIT, way).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let children: Vec<_> = (0..8).map(|_| start()).collect();
+        for child in children {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "{way}: {}\n{}", output.status, said(&output));
             assert!(said(&output).contains(&format!("leaves {way}")), "{way}: {}", said(&output));
         }
     }

@@ -13,10 +13,10 @@ pub fn way(test: &str) -> Option<String> {
     (std::env::var(ALONE).ok()? == test).then(|| std::env::var(WAY).unwrap_or_default())
 }
 
-/// A process for a test, by its path below the crate.
+/// A process for a test, by its path below the crate: on its main thread.
 pub fn process(test: &str, way: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", test, "--nocapture", "--include-ignored"]).env(ALONE, test).env(WAY, way);
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(ALONE, test).env(WAY, way);
     command
 }
 
