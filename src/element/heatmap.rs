@@ -4,11 +4,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gst::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
-use ndarray::ArrayView2;
 
 use super::GradCam;
+use super::shown::Shown;
 use crate::error::Result;
-use crate::frame::{Color, Format, FrameMut, Matrix, Plane, Range, Region};
+use crate::frame::{Color, Format, FrameMut, Matrix, Plane, Range};
 use crate::render::{Colormap, Painter, Style};
 
 /// The pad's name, and its template's.
@@ -97,13 +97,9 @@ impl Heatmap {
         }
     }
 
-    /// The map, which covers a region of the frame that the buffer holds, as grey video: 0 to 255, linear in the map, scaled as it is
-    /// painted; black where there is none. `None` if nobody wants it.
-    pub(super) fn picture(
-        &self,
-        heat: Option<(ArrayView2<f32>, Region)>,
-        buffer: &gst::BufferRef,
-    ) -> Result<Option<Picture>> {
+    /// The maps of the frame that the buffer holds, as grey video: 0 to 255, linear in the map, scaled as it is painted; black where
+    /// there is none. `None` if nobody wants it.
+    pub(super) fn picture(&self, shown: Option<&Shown>, buffer: &gst::BufferRef) -> Result<Option<Picture>> {
         let (pad, info) = {
             let stream = self.stream();
             let wanted = stream.pad.clone().filter(|pad| pad.is_linked());
@@ -111,9 +107,9 @@ impl Heatmap {
             wanted
         };
         let mut pixels = vec![0; info.size()];
-        if let Some((heat, region)) = heat {
+        if let Some(shown) = shown {
             let mut gray = self.gray.lock().unwrap_or_else(PoisonError::into_inner);
-            gray.get_or_insert_with(Gray::new).paint(&info, &mut pixels, heat, region)?;
+            gray.get_or_insert_with(Gray::new).paint(&info, &mut pixels, shown)?;
         }
         let mut picture = gst::Buffer::from_mut_slice(pixels);
         let flags = gst::BufferCopyFlags::FLAGS | gst::BufferCopyFlags::TIMESTAMPS;
@@ -204,16 +200,16 @@ fn gray(info: &VideoInfo) -> Option<(VideoInfo, gst::Caps)> {
 /// Paints grey: on the luma of a frame whose chroma goes nowhere.
 #[derive(Debug)]
 struct Gray {
-    painter: Painter,
+    painters: Vec<Painter>,
     chroma: [Vec<u8>; 2],
 }
 
 impl Gray {
     fn new() -> Gray {
-        Gray { painter: Painter::new(Style { colormap: Colormap::Gray, alpha: 1.0 }), chroma: [Vec::new(), Vec::new()] }
+        Gray { painters: Vec::new(), chroma: [Vec::new(), Vec::new()] }
     }
 
-    fn paint(&mut self, info: &VideoInfo, luma: &mut [u8], heat: ArrayView2<f32>, region: Region) -> Result<()> {
+    fn paint(&mut self, info: &VideoInfo, luma: &mut [u8], shown: &Shown) -> Result<()> {
         let (width, height) = (info.width() as usize, info.height() as usize);
         let stride = width.div_ceil(2);
         let mut planes = vec![Plane { data: luma, stride: usize::try_from(info.stride()[0]).unwrap_or(width) }];
@@ -223,6 +219,7 @@ impl Gray {
         }
         let color = Color { matrix: Matrix::Bt601, range: Range::Full };
         let mut frame = FrameMut::new(Format::I420, width, height, color, planes)?;
-        self.painter.paint(&mut frame, heat, region).map(|_| ())
+        let style = Style { colormap: Colormap::Gray, alpha: 1.0 };
+        shown.paint(&mut self.painters, &mut frame, (style, false)).map(|_| ())
     }
 }

@@ -1,7 +1,8 @@
 //! The GStreamer face: plugin `gradcam` with the element of the same name.
 //!
 //! `mod.rs` registers, `settings.rs` is the table of properties, `imp.rs` the element's life, `loading.rs` how it comes to its model,
-//! `stream.rs` the way of a frame, `mode.rs` whether frames wait, `session.rs` the open model at work; `frame.rs` and `message.rs` translate
+//! `stream.rs` the way of a frame, `mode.rs` whether frames wait, `regions.rs` what of a frame is explained,
+//! `session.rs` the open model at work, `shown.rs` its newest maps; `frame.rs` and `message.rs` translate
 //! frames and errors. `tell.rs` says what became of a frame, `meta.rs` hangs it on the buffer, `structure.rs` translates it, `stats.rs`
 //! counts, `heatmap.rs` is the second pad. What is computed lives elsewhere, without GStreamer.
 
@@ -20,9 +21,11 @@ mod loading;
 mod message;
 mod meta;
 mod mode;
+mod regions;
 mod remarks;
 mod session;
 mod settings;
+mod shown;
 mod stats;
 mod stream;
 mod structure;

@@ -10,6 +10,7 @@ use gst::prelude::*;
 
 use super::heatmap::Heatmap;
 use super::mode::{Mode, OnError, Pace, WaitForModel};
+use super::regions::InferenceRegion;
 use super::stats::Stats;
 use super::stream::State;
 use super::tell::Telling;
@@ -95,6 +96,10 @@ pub struct GradCam {
         blurb = "What becomes of the stream when a frame cannot be explained, or the model not opened while frames pass", builder(OnError::default()))]
     #[property(name = "max-in-flight", get, set, type = u32, member = max_in_flight, minimum = 1, maximum = 64, default = 4, mutable_playing, nick = "Frames in flight",
         blurb = "In sync mode, frames that are worked on at once (1 = one after the other)")]
+    #[property(name = "inference-region", get, set, type = InferenceRegion, member = inference_region, mutable_ready, nick = "Inference region",
+        blurb = "What of a frame is explained: all of it, or each GstVideoRegionOfInterestMeta of a detector upstream by itself", builder(InferenceRegion::default()))]
+    #[property(name = "max-regions", get, set, type = u32, member = max_regions, minimum = 1, maximum = 64, default = 8, mutable_playing, nick = "Most regions",
+        blurb = "With inference-region=roi-list, regions of a frame that are explained, the largest ones; each is a run of the model")]
     #[property(name = "inference-interval", get, set, type = u32, member = inference_interval, minimum = 1, maximum = u32::MAX, default = 1, mutable_playing, nick = "Inference interval",
         blurb = "Every how many frames the model runs (1 = every frame); between them the newest map is painted")]
     #[property(name = "min-change", get, set, type = f64, member = min_change, minimum = 0.0, maximum = 1.0, default = 0.0, mutable_playing, nick = "Smallest change",
@@ -170,6 +175,8 @@ pub(super) struct Settings {
     pub(super) wait_for_model: WaitForModel,
     on_error: OnError,
     max_in_flight: u32,
+    pub(super) inference_region: InferenceRegion,
+    max_regions: u32,
     inference_interval: u32,
     min_change: f64,
     expire_overlay: u64,
@@ -215,6 +222,8 @@ impl Default for Settings {
             wait_for_model: WaitForModel::default(),
             on_error: OnError::default(),
             max_in_flight: 4,
+            inference_region: InferenceRegion::default(),
+            max_regions: 8,
             inference_interval: 1,
             min_change: 0.0,
             expire_overlay: 1_000_000_000,
@@ -235,6 +244,7 @@ pub(super) struct Live {
     pub(super) versus: String,
     pub(super) on_error: OnError,
     pub(super) max_in_flight: usize,
+    pub(super) max_regions: usize,
     pub(super) inference_interval: u32,
     pub(super) min_change: f32,
     /// `None` = never.
@@ -301,6 +311,7 @@ impl Settings {
             versus: self.versus.clone().unwrap_or_default(),
             on_error: self.on_error,
             max_in_flight: self.max_in_flight as usize,
+            max_regions: self.max_regions as usize,
             inference_interval: self.inference_interval,
             min_change: self.min_change as f32,
             expire_overlay: Some(Duration::from_nanos(self.expire_overlay)).filter(|time| !time.is_zero()),
@@ -309,7 +320,7 @@ impl Settings {
 
     /// What is read from frame to frame, or at the start only, put aside: what is left says which engine is wished for.
     pub(super) fn wish(&self) -> Settings {
-        let Settings { mode, wait_for_model, .. } = Settings::default();
+        let Settings { mode, wait_for_model, inference_region, max_regions, .. } = Settings::default();
         let Settings { on_error, max_in_flight, inference_interval, min_change, expire_overlay, .. } =
             Settings::default();
         let Settings { alpha, colormap, draw_labels, .. } = Settings::default();
@@ -317,7 +328,7 @@ impl Settings {
         let (resolved_target_layer, active_provider) = (None, None);
         #[rustfmt::skip]
         let wish = Settings {
-            mode, wait_for_model, on_error, max_in_flight, inference_interval, min_change, expire_overlay, alpha, colormap, draw_labels,
+            mode, wait_for_model, inference_region, max_regions, on_error, max_in_flight, inference_interval, min_change, expire_overlay, alpha, colormap, draw_labels,
             target_class, versus, runtime_library, resolved_target_layer, active_provider, ..self.clone()
         };
         wish

@@ -13,8 +13,9 @@ use super::imp::{CAT, lock};
 use super::loading::Load;
 use super::message;
 use super::mode::OnError;
+use super::regions::InferenceRegion;
 use super::remarks::{Blank, Failures};
-use super::session::{Asking, Session, Stamp};
+use super::session::{Asking, Session, Stamp, Token};
 use super::settings::{GradCam, Live};
 use super::stats::Stage;
 use super::tell::{Outcome, Tell};
@@ -36,7 +37,9 @@ pub struct State {
     /// There is no model, and none will come.
     pub(super) given_up: bool,
     pub(super) tell: Tell,
-    painter: Option<Painter>,
+    pub(super) inference_region: InferenceRegion,
+    /// One for each picture of a frame.
+    painters: Vec<Painter>,
     /// In sync mode, frames on their way.
     out: VecDeque<Pending>,
     pub(super) failures: Failures,
@@ -54,6 +57,7 @@ pub struct State {
 /// Why a frame bears no map, where nothing went wrong.
 const NO_MODEL: &str = "the model is not open";
 const NO_MAP: &str = "there is no map yet, or it has become too old";
+const NO_REGION: &str = "no region: no detector upstream has marked one on the frame";
 
 #[derive(Debug)]
 struct Pending {
@@ -69,8 +73,8 @@ struct Pending {
 /// What becomes of a frame.
 #[derive(Debug)]
 enum Fate {
-    /// It goes as it is.
-    Pass,
+    /// It goes as it is: why.
+    Pass(&'static str),
     /// It waits for its own map.
     Own,
     /// The newest map is painted.
@@ -138,17 +142,21 @@ impl GradCam {
         let due = state.is_due(buffer.flags(), late);
         let (Some(session), Some(video)) = (&mut state.session, &state.video) else {
             self.stats.skipped(1);
-            state.out.push_back(Pending { buffer, copied: false, fate: Fate::Pass, live, stamp });
+            state.out.push_back(Pending { buffer, copied: false, fate: Fate::Pass(NO_MODEL), live, stamp });
             return Ok(());
         };
         for error in session.retarget(&live) {
             message::warn(&*self.obj(), &error, "the class explained so far stays");
         }
-        let fate = if !due {
+        let objects = state.inference_region.of(&buffer, video.size(), live.max_regions);
+        let fate = if objects.is_empty() {
+            self.stats.skipped(1);
+            Fate::Pass(NO_REGION)
+        } else if !due {
             self.stats.skipped(1);
             Fate::Newest
         } else {
-            match session.ask(video, buffer.make_mut(), (stamp, &live, !sync)) {
+            match session.ask(video, buffer.make_mut(), &objects, (stamp, &live, !sync)) {
                 Ok(Asking::Asked(took, replaced)) => {
                     self.stats.took(Stage::Prepare, took);
                     self.stats.skipped(replaced);
@@ -159,13 +167,17 @@ impl GradCam {
                     self.stats.skipped(1);
                     Fate::Same
                 }
+                Ok(Asking::Busy) => {
+                    self.stats.skipped(1);
+                    Fate::Newest
+                }
                 Err(Error::Interrupted) => return Err(gst::FlowError::Flushing),
                 Err(error) => Fate::Failed(error),
             }
         };
         if !sync {
-            while let Ok(Some(answer)) = session.answer(false) {
-                let told = self.hear_answer(session, answer, &mut state.blank);
+            while let Ok(Some(answers)) = session.answer(false) {
+                let told = self.hear_answers(session, answers, &mut state.blank);
                 if let Err(error) = told {
                     session.failed();
                     self.failed(&error, &live, (&mut state.failures, &mut state.lost))?;
@@ -199,12 +211,12 @@ impl GradCam {
     pub(super) fn put_out(&self, all: bool) -> Result<Option<Ready>, gst::FlowError> {
         let limit = lock(&self.settings).live().max_in_flight;
         let mut state = lock(&self.state);
-        let State { session, video, painter, out, failures, blank, lost, tell, .. } = &mut *state;
+        let State { session, video, painters, out, failures, blank, lost, tell, .. } = &mut *state;
         let Some(front) = out.front() else { return Ok(None) };
         let mut failure = None;
         if let (Fate::Own, Some(session)) = (&front.fate, session.as_mut()) {
             match session.answer(all || out.len() >= limit) {
-                Ok(Some(answer)) => failure = self.hear_answer(session, answer, blank).err(),
+                Ok(Some(answers)) => failure = self.hear_answers(session, answers, blank).err(),
                 Ok(None) => {
                     // Upstream may have no more than two of them, and wait for one.
                     for frame in out.iter_mut().filter(|frame| !frame.copied) {
@@ -220,7 +232,8 @@ impl GradCam {
             }
         }
         let Some(Pending { mut buffer, fate, live, stamp, .. }) = out.pop_front() else { return Ok(None) };
-        let (passes, same) = (matches!(fate, Fate::Pass), matches!(fate, Fate::Same));
+        let (passes, same) = (matches!(fate, Fate::Pass(_)), matches!(fate, Fate::Same));
+        let mut reason = if let Fate::Pass(why) = fate { Some(why.to_string()) } else { None };
         if let Fate::Failed(error) = fate {
             failure = Some(error);
         }
@@ -232,15 +245,14 @@ impl GradCam {
             self.failed(error, &live, (failures, lost))?;
         }
         let passes = passes || (failure.is_some() && self.is_sync());
-        let mut reason = failure.map(|error| error.to_string());
+        reason = failure.map(|error| error.to_string()).or(reason);
         let mut age = None;
         if let (Some(session), Some(video), false) = (session.as_mut(), video.as_ref(), passes) {
             if same {
                 session.holds(stamp);
             }
-            let painter = painter.get_or_insert_with(|| Painter::new(live.style));
             let start = Instant::now();
-            match session.paint(painter, (video, buffer.make_mut()), (stamp, &live)) {
+            match session.paint(painters, (video, buffer.make_mut()), (stamp, &live)) {
                 Ok(None) => reason = reason.or_else(|| Some(NO_MAP.into())),
                 Ok(Some((of, painted))) => {
                     self.stats.took(Stage::Paint, start.elapsed());
@@ -266,12 +278,10 @@ impl GradCam {
             if let Some(error) = tell.take_up(&telling) {
                 message::warn(&*self.obj(), &error, "the former region of interest stays");
             }
-            let explanation = shown.map(|(seen, _)| seen);
-            let outcome = Outcome { explanation, map_age: age, provider: self.stats.provider(), reason };
+            let outcome = Outcome { shown, map_age: age, provider: self.stats.provider(), reason };
             tell.frame(&self.obj(), buffer.make_mut(), video.size(), outcome, &telling);
         }
-        let heat = shown.map(|(seen, heat)| (heat, seen.region));
-        let picture = guard(|| self.heatmap.picture(heat, &buffer)).unwrap_or_else(|error| {
+        let picture = guard(|| self.heatmap.picture(shown, &buffer)).unwrap_or_else(|error| {
             message::warn(&*self.obj(), &error, "the pad heatmap goes without this frame");
             None
         });
@@ -280,11 +290,18 @@ impl GradCam {
         Ok(Some(Ready { buffer, picture }))
     }
 
-    /// Keeps an answer's map, and counts.
-    fn hear_answer(&self, session: &mut Session, answer: Answer<Stamp>, blank: &mut Blank) -> Result<(), Error> {
-        self.stats.took(Stage::Queue, answer.begun.saturating_duration_since(answer.queued));
-        self.stats.inference(answer.done.saturating_duration_since(answer.begun));
-        session.keep(answer.result?, answer.token);
+    /// Keeps the maps of a frame's answers, and counts.
+    fn hear_answers(
+        &self,
+        session: &mut Session,
+        answers: Vec<Answer<Token>>,
+        blank: &mut Blank,
+    ) -> Result<(), Error> {
+        for answer in &answers {
+            self.stats.took(Stage::Queue, answer.begun.saturating_duration_since(answer.queued));
+            self.stats.inference(answer.done.saturating_duration_since(answer.begun));
+        }
+        session.keep(answers)?;
         if let Some(text) = blank.tell(&session.blank(), Instant::now()) {
             message::remark(&*self.obj(), &text);
         }

@@ -21,6 +21,7 @@ mod providers;
 #[allow(dead_code)]
 #[path = "../models/raw.rs"]
 mod raw;
+mod regions;
 mod rig;
 mod sharing;
 mod states;

@@ -2,6 +2,7 @@
 
 mod frame;
 mod paint;
+mod part;
 mod picture;
 mod prep;
 mod round_trip;
