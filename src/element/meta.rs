@@ -27,7 +27,11 @@ const MAP: &[Field] = &[
     ),
     field("map-count", Kind::Whole, "how many: one for each class explained, in their order, object after object"),
     field("map-rows", Kind::Whole, "rows of each"),
-    field("map-columns", Kind::Whole, "columns of each; together they cover the frame's part `region-*`, of an object its own"),
+    field(
+        "map-columns",
+        Kind::Whole,
+        "columns of each; together they cover the frame's part `region-*`, of an object its own",
+    ),
 ];
 
 /// Every field of the meta that the message has not.

@@ -290,8 +290,8 @@ impl Session {
             return Ok(None);
         }
         let style = Style { alpha: live.style.alpha * opacity, ..live.style };
-        let painted = video
-            .with_frame(buffer, |frame| guard(|| shown.paint(painters, frame, (style, live.draw_labels))))?;
+        let painted =
+            video.with_frame(buffer, |frame| guard(|| shown.paint(painters, frame, (style, live.draw_labels))))?;
         Ok(Some((shown.age(stamp), painted)))
     }
 

@@ -291,12 +291,7 @@ impl GradCam {
     }
 
     /// Keeps the maps of a frame's answers, and counts.
-    fn hear_answers(
-        &self,
-        session: &mut Session,
-        answers: Vec<Answer<Token>>,
-        blank: &mut Blank,
-    ) -> Result<(), Error> {
+    fn hear_answers(&self, session: &mut Session, answers: Vec<Answer<Token>>, blank: &mut Blank) -> Result<(), Error> {
         for answer in &answers {
             self.stats.took(Stage::Queue, answer.begun.saturating_duration_since(answer.queued));
             self.stats.inference(answer.done.saturating_duration_since(answer.begun));

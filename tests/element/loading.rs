@@ -29,7 +29,8 @@ fn the_stages_of_a_load_are_told() {
     });
     let kinds: Vec<_> = told.iter().map(|(kind, _)| *kind).collect();
     assert_eq!(kinds, [Start, Continue, Continue, Continue, Continue, Continue, Continue, Complete], "{told:?}");
-    for (stage, word) in told[1..7].iter().zip(["reading", "measuring", "backward", "session", "checking", "provider"]) {
+    for (stage, word) in told[1..7].iter().zip(["reading", "measuring", "backward", "session", "checking", "provider"])
+    {
         assert!(stage.1.contains(word), "{told:?}");
     }
 }

@@ -59,7 +59,11 @@ fn a34_frames_in_flight_come_out_as_one_after_the_other_to_the_bit() {
     assert_eq!(one.len(), 30, "frames are lost");
     for (n, (pts, flags, _, metas)) in one.iter().enumerate() {
         assert_eq!(*pts, Some(gst::ClockTime::from_mseconds(n as u64)));
-        assert_eq!((flags.contains(gst::BufferFlags::MARKER), *metas), (n % 5 == 0, 2), "frame {n}: what it bore, and the box of what is hot");
+        assert_eq!(
+            (flags.contains(gst::BufferFlags::MARKER), *metas),
+            (n % 5 == 0, 2),
+            "frame {n}: what it bore, and the box of what is hot"
+        );
     }
     for more in ["2", "4", "64"] {
         assert!(played(&[BRIGHT, ("max-in-flight", more)]) == one, "max-in-flight={more}");

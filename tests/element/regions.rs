@@ -78,11 +78,7 @@ fn each_region_is_explained_as_its_picture_alone() {
     let of = info(VideoFormat::Rgb, 160, 96);
     let path = models::save(&models::sides());
     for mode in [ResizeMode::Stretch, ResizeMode::Letterbox, ResizeMode::Crop, ResizeMode::FullFrame] {
-        let prep = Overrides {
-            preprocess: Preprocess::ZeroOne,
-            resize_mode: Some(mode),
-            ..Overrides::default()
-        };
+        let prep = Overrides { preprocess: Preprocess::ZeroOne, resize_mode: Some(mode), ..Overrides::default() };
         let options = Options { prep, runtime_library: support::runtime(), threads: 1, ..Options::default() };
         let mut explainer = Explainer::open(&path.path, &options).unwrap();
         let settings = [LIST, ("output-map-meta", "true"), ("resize-mode", mode.name())];
@@ -120,7 +116,9 @@ fn each_region_is_explained_as_its_picture_alone() {
                 let place = place.unwrap().moved((bx, by));
                 let have = object.seen[0].summary.clone().unwrap();
                 assert!((have.peak.0 - place.peak.0).abs() + (have.peak.1 - place.peak.1).abs() < 0.01);
-                assert!((have.centroid.0 - place.centroid.0).abs() < 0.01 && (have.entropy - place.entropy).abs() < 1e-4);
+                assert!(
+                    (have.centroid.0 - place.centroid.0).abs() < 0.01 && (have.entropy - place.entropy).abs() < 1e-4
+                );
                 assert!(have.hot.x >= bx && have.hot.x + have.hot.width <= bx + bw + 1e-3, "{:?}", have.hot);
             }
         }
@@ -189,7 +187,10 @@ fn changed_beside(of: &VideoInfo, before: &[u8], after: &[u8], regions: &[Rect])
                 let (x0, y0) = (x * sx, y * sy);
                 let (x1, y1) = ((x0 + sx).min(width), (y0 + sy).min(height));
                 let holds = |&(left, top, w, h): &Rect| {
-                    x0 >= left && y0 >= top && u64::from(x1) <= u64::from(left) + u64::from(w) && u64::from(y1) <= u64::from(top) + u64::from(h)
+                    x0 >= left
+                        && y0 >= top
+                        && u64::from(x1) <= u64::from(left) + u64::from(w)
+                        && u64::from(y1) <= u64::from(top) + u64::from(h)
                 };
                 let own: Vec<usize> = (0..regions.len()).filter(|&i| holds(&regions[i])).collect();
                 beside += usize::from(own.is_empty());
@@ -248,10 +249,8 @@ fn each_box_has_its_own_caption_inside() {
         assert!(own > 100, "{own} pixels of a caption");
     }
     assert!(rows.iter().all(|(_, y)| (40..70).contains(y)), "a line in each upper left corner");
-    let labels: Vec<String> = objects(&rig.pass(marked(&of, 2, &regions)))
-        .iter()
-        .map(|object| object.seen[0].guess.label.clone())
-        .collect();
+    let labels: Vec<String> =
+        objects(&rig.pass(marked(&of, 2, &regions))).iter().map(|object| object.seen[0].guess.label.clone()).collect();
     assert_eq!(labels, ["bright", "dark"]);
 }
 
@@ -418,7 +417,9 @@ fn a_region_that_cannot_be_explained_is_its_frames_error() {
     let settings = [LIST, ("self-check", "false")];
     let mut rig = Rig::with_model(models::save(&models::not_a_number()), of.clone(), &settings);
     // The left half is too bright for this model.
-    for (regions, fine) in [(&[(40, 4, 20, 20)][..], true), (&[(4, 4, 20, 20), (40, 4, 10, 10)], false), (&[(40, 4, 10, 10)], true)] {
+    for (regions, fine) in
+        [(&[(40, 4, 20, 20)][..], true), (&[(4, 4, 20, 20), (40, 4, 10, 10)], false), (&[(40, 4, 10, 10)], true)]
+    {
         let frame = marked(&of, 0, regions);
         let before = bytes(&frame);
         let out = rig.pass(frame);
@@ -464,4 +465,65 @@ fn what_is_explained_is_decided_at_the_start() {
     let warnings = rig.warnings();
     let [(_, text)] = warnings.as_slice() else { panic!("one warning, not {warnings:?}") };
     assert!(text.contains("inference-region") && text.contains("next start"), "{text}");
+}
+
+#[test]
+fn the_pad_heatmap_is_black_beside_the_boxes() {
+    let of = info(VideoFormat::I420, 64, 48);
+    let (model, _others) = (models::save(&models::sides()), rig::among_others());
+    let text = "appsrc name=source ! GRADCAM ! queue ! fakesink sync=false";
+    let pipeline = rig::launch(text, &model.path, &[LIST]);
+    let sink = gst_app::AppSink::builder().sync(false).build();
+    let queue = gst::ElementFactory::make("queue").build().unwrap();
+    pipeline.add_many([&queue, sink.upcast_ref()]).unwrap();
+    queue.link(&sink).unwrap();
+    let gradcam = pipeline.iterate_elements().find(|e| e.factory().is_some_and(|f| f.name() == "gradcam")).unwrap();
+    gradcam.link_pads(Some("heatmap"), &queue, Some("sink")).unwrap();
+    let source: gst_app::AppSrc = pipeline.by_name("source").unwrap().downcast().unwrap();
+    source.set_caps(Some(&of.to_caps().unwrap()));
+    source.set_format(gst::Format::Time);
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let regions = [(2, 4, 20, 20), (40, 10, 20, 30)];
+    for list in [&regions[..], &[]] {
+        source.push_buffer(marked(&of, 0, list)).unwrap();
+        let sample = sink.pull_sample().unwrap();
+        let grey = bytes(sample.buffer().unwrap());
+        for (at, &level) in grey.iter().enumerate() {
+            let (x, y) = ((at % 64) as u32, (at / 64) as u32);
+            let lit =
+                list.iter().any(|&(left, top, w, h)| (left..left + w).contains(&x) && (top..top + h).contains(&y));
+            // Each region is of one grey, and so is its map.
+            assert_eq!(level, if lit { 255 } else { 0 }, "{x}, {y} of {list:?}");
+        }
+    }
+    source.end_of_stream().unwrap();
+    pipeline.set_state(gst::State::Null).unwrap();
+}
+
+#[cfg(feature = "fault-injection")]
+#[test]
+fn no_frame_is_lost_or_half_painted_for_a_fault_in_one_of_its_regions() {
+    let of = info(VideoFormat::Nv12, 64, 48);
+    let regions = [(2, 4, 20, 20), (40, 10, 20, 30), (24, 0, 14, 14)];
+    for fault in ["fail-every=4", "nan-every=5", "kill-at=5", "panic-at=5"] {
+        for mode in ["sync", "async"] {
+            let settings = [LIST, ("mode", mode), ("fault", fault), ("max-in-flight", "4"), ("wait-for-model", "true")];
+            let mut rig = Rig::new(of.clone(), &settings);
+            for ms in 0..40 {
+                rig.pad().chain(marked(&of, ms, &regions)).unwrap();
+            }
+            rig.pad().send_event(gst::event::Eos::new());
+            let out: Vec<_> = std::iter::from_fn(|| rig.harness.try_pull()).collect();
+            assert_eq!(out.len(), 40, "{fault} {mode}");
+            for frame in &out {
+                let count = Record::from_buffer(frame).map_or(0, |record| record.objects.len());
+                assert!(count == 0 || count == 3, "{fault} {mode}: {count} regions");
+            }
+            if mode == "sync" {
+                let plain = out.iter().filter(|frame| Record::from_buffer(frame).is_none()).count() as u64;
+                assert_eq!(plain, stat(&rig, "failures"), "{fault}");
+                assert!((1..40).contains(&plain), "{fault}: {plain} of 40 frames bear no map");
+            }
+        }
+    }
 }

@@ -11,8 +11,7 @@ const SIZE: (usize, usize) = (61, 47);
 const INPUT: (usize, usize) = (12, 10);
 
 fn spec(mode: ResizeMode) -> Spec {
-    let overrides =
-        Overrides { preprocess: Preprocess::Raw, resize_mode: Some(mode), ..Overrides::default() };
+    let overrides = Overrides { preprocess: Preprocess::Raw, resize_mode: Some(mode), ..Overrides::default() };
     let overrides = Overrides { color_format: Some(ColorFormat::Rgb), ..overrides };
     Spec::resolve(INPUT, Layout::ChannelsLast, (3, Element::Float), &Default::default(), None, &overrides).unwrap()
 }
@@ -133,7 +132,8 @@ fn parts_at_odd_places_are_as_near_to_the_oracle_as_8_bits_allow() {
 fn what_is_no_part_of_the_frame_is_refused() {
     let picture = Picture::noise(Format::Nv12, SIZE, COLORS[0], 0);
     let mut out = vec![0.0; 3 * INPUT.0 * INPUT.1];
-    for wrong in [part(0, 0, 62, 47), part(60, 0, 2, 1), part(0, 47, 1, 1), part(3, 3, 0, 9), part(usize::MAX, 0, 9, 9)] {
+    for wrong in [part(0, 0, 62, 47), part(60, 0, 2, 1), part(0, 47, 1, 1), part(3, 3, 0, 9), part(usize::MAX, 0, 9, 9)]
+    {
         let mut preparer = Preparer::new(spec(ResizeMode::Crop));
         let error = preparer.prepare_part(&picture.frame(), wrong, &mut out).unwrap_err().to_string();
         assert!(error.contains("no part of a frame of 61x47"), "{error}");
