@@ -14,7 +14,7 @@ PHOTOS := $(addprefix downloads/,chelsea.png coffee.png camera.png rocket.jpg)
 
 # Tools are built as the rest of the goal is: released for the demo, for debugging with the tests.
 PROFILE :=
-# `make bench-peers PYTHON=...` names the Python that has torch.
+# `make bench-peers PYTHON=...` names the Python that has what benches/requirements.txt lists.
 PYTHON ?= python3
 # `make zoo ZOO_PYTHON=...` gives the path of one that has what scripts/zoo/requirements.txt lists, in place of an environment of its own.
 ZOO_PYTHON ?= out/zoo/venv/bin/python
@@ -59,11 +59,12 @@ lint: ## formatting and lints, as strict as they go
 	SYSTEM_DEPS_GSTREAMER_ANALYTICS_1_0_NO_PKG_CONFIG=1 SYSTEM_DEPS_GSTREAMER_ANALYTICS_1_0_LIB=gstanalytics-1.0 \
 		cargo clippy --lib --features v1_24 -- -D warnings # as far as it goes where GStreamer is older
 
-bench: build runtime model ## time plain against explained inference, and each stage of a frame
+bench: build runtime model ## time plain against explained inference, and each stage of a frame, and painting in each format
 	target/release/gradcam bench $(MODEL)
+	cargo bench --quiet --no-default-features --bench frame
 
-bench-peers: bench $(WEIGHTS) ## the same in torch and pytorch-grad-cam, where they are installed
-	$(PYTHON) scripts/bench_peers.py $(WEIGHTS)
+bench-peers: bench $(WEIGHTS) ## the same in torch, pytorch-grad-cam and OpenCV, where they are installed
+	$(PYTHON) benches/peers.py $(WEIGHTS)
 
 check-gpu: build model $(GPU_RUNTIME) ## on a machine with an NVIDIA GPU: golden maps, fall-back and times on TensorRT and CUDA (docs/tensorrt.md)
 	cargo test --test gpu -- --nocapture

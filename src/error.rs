@@ -128,6 +128,15 @@ pub enum Error {
         /// The runtime's own words, or what was wrong with what came back.
         why: String,
     },
+    /// A run gave no numbers.
+    #[error(
+        "the model failed on this frame: its {what} is not a finite number (NaN or infinity); check the model's weights and preprocess, \
+         mean and std"
+    )]
+    NotFinite {
+        /// "map", "score".
+        what: &'static str,
+    },
     /// The run was stopped from outside (flush, stop).
     #[error("the run was interrupted")]
     Interrupted,
@@ -209,3 +218,32 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words")
 }
+
+/// Gives an enum the names that the element's property, the command line and model metadata use.
+macro_rules! names {
+    ($type:ident, $option:literal: $($variant:ident = $name:literal),+) => {
+        impl $type {
+            /// Every value.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// How it is spelt.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = $crate::error::Error;
+
+            fn from_str(name: &str) -> $crate::error::Result<Self> {
+                Self::ALL.iter().copied().find(|value| value.name() == name).ok_or_else(|| $crate::error::Error::Setting {
+                    name: $option,
+                    value: name.into(),
+                    why: format!("use one of {}", [$($name),+].join(", ")),
+                })
+            }
+        }
+    };
+}
+
+pub(crate) use names;

@@ -224,8 +224,7 @@ impl Explainer {
             let request = Request { method: explainer.info.method, versus: false, ..request };
             explainer.info.self_check = Some(check::run(&mut explainer, facts, &request)?);
         }
-        opening.enter(Stage::Place)?;
-        explainer.place()?;
+        opening.place(&mut explainer)?;
         explainer.sessions.part();
         Ok(explainer)
     }

@@ -80,9 +80,9 @@ fn cut<'a>(mut data: &'a mut [u8], offsets: &[usize], strides: &[i32]) -> Result
     Ok(planes.into_iter().map(|(_, plane)| plane).collect())
 }
 
-/// Where the caps are silent: studio range for YUV, full for RGB, and BT.601 below, BT.709 from 720 lines on.
+/// Where the caps are silent: studio range for YUV, full for RGB and grey, and BT.601 below, BT.709 from 720 lines on.
 fn color(info: &VideoInfo) -> Color {
-    let rgb = info.format_info().is_rgb();
+    let full = info.format_info().is_rgb() || info.format_info().is_gray();
     let matrix = match info.colorimetry().matrix() {
         VideoColorMatrix::Bt601 => Matrix::Bt601,
         VideoColorMatrix::Bt709 => Matrix::Bt709,
@@ -95,7 +95,7 @@ fn color(info: &VideoInfo) -> Color {
     let range = match info.colorimetry().range() {
         VideoColorRange::Range0_255 => Range::Full,
         VideoColorRange::Range16_235 => Range::Limited,
-        _ if rgb => Range::Full,
+        _ if full => Range::Full,
         _ => Range::Limited,
     };
     Color { matrix, range }

@@ -14,12 +14,15 @@ use crate::render::{Colormap, Painter, Style};
 /// The pad's name, and its template's.
 pub(super) const NAME: &str = "heatmap";
 
+/// The map as it is.
+const GRAY: Style = Style { colormap: Colormap::Gray, alpha: 1.0, ..Style::DEFAULT };
+
 /// The second source pad and what it needs. The streaming thread holds no lock while it pushes, so that a pad may come and go, and
 /// a flush pass, at any time.
 #[derive(Debug, Default)]
 pub(super) struct Heatmap {
     stream: Mutex<Stream>,
-    gray: Mutex<Option<Gray>>,
+    painters: Mutex<Vec<Painter>>,
 }
 
 #[derive(Debug, Default)]
@@ -108,8 +111,12 @@ impl Heatmap {
         };
         let mut pixels = vec![0; info.size()];
         if let Some(shown) = shown {
-            let mut gray = self.gray.lock().unwrap_or_else(PoisonError::into_inner);
-            gray.get_or_insert_with(Gray::new).paint(&info, &mut pixels, shown)?;
+            let stride = usize::try_from(info.stride()[0]).unwrap_or_default();
+            let planes = vec![Plane { data: &mut pixels[..], stride }];
+            let color = Color { matrix: Matrix::Bt601, range: Range::Full };
+            let mut frame = FrameMut::new(Format::Gray8, info.width() as usize, info.height() as usize, color, planes)?;
+            let mut painters = self.painters.lock().unwrap_or_else(PoisonError::into_inner);
+            shown.paint(&mut painters, &mut frame, (GRAY, false))?;
         }
         let mut picture = gst::Buffer::from_mut_slice(pixels);
         let flags = gst::BufferCopyFlags::FLAGS | gst::BufferCopyFlags::TIMESTAMPS;
@@ -195,31 +202,4 @@ fn gray(info: &VideoInfo) -> Option<(VideoInfo, gst::Caps)> {
         .ok()?;
     let caps = gray.to_caps().ok()?;
     Some((gray, caps))
-}
-
-/// Paints grey: on the luma of a frame whose chroma goes nowhere.
-#[derive(Debug)]
-struct Gray {
-    painters: Vec<Painter>,
-    chroma: [Vec<u8>; 2],
-}
-
-impl Gray {
-    fn new() -> Gray {
-        Gray { painters: Vec::new(), chroma: [Vec::new(), Vec::new()] }
-    }
-
-    fn paint(&mut self, info: &VideoInfo, luma: &mut [u8], shown: &Shown) -> Result<()> {
-        let (width, height) = (info.width() as usize, info.height() as usize);
-        let stride = width.div_ceil(2);
-        let mut planes = vec![Plane { data: luma, stride: usize::try_from(info.stride()[0]).unwrap_or(width) }];
-        for chroma in &mut self.chroma {
-            chroma.resize(stride * height.div_ceil(2), 0);
-            planes.push(Plane { data: chroma.as_mut_slice(), stride });
-        }
-        let color = Color { matrix: Matrix::Bt601, range: Range::Full };
-        let mut frame = FrameMut::new(Format::I420, width, height, color, planes)?;
-        let style = Style { colormap: Colormap::Gray, alpha: 1.0 };
-        shown.paint(&mut self.painters, &mut frame, (style, false)).map(|_| ())
-    }
 }

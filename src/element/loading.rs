@@ -7,14 +7,14 @@ use gst::subclass::prelude::*;
 
 use super::imp::{CAT, lock};
 use super::message;
-use super::mode::{OnError, WaitForModel};
+use super::mode::{InterimProvider, OnError, WaitForModel};
 use super::regions::InferenceRegion;
 use super::session::Session;
 use super::settings::{GradCam, Live};
 use super::stream::State;
 use super::tell::Tell;
 use crate::error::Error;
-use crate::explain::{ModelInfo, Options};
+use crate::explain::{ModelInfo, Options, ProviderInfo};
 use crate::worker::{Loading, News, Source, Worker, guard, open};
 
 /// A model that is being opened.
@@ -22,9 +22,16 @@ use crate::worker::{Loading, News, Source, Worker, guard, open};
 pub(super) struct Load {
     loading: Loading,
     source: Source,
-    /// It is the model that is open, for frames of another size.
-    refit: bool,
+    /// It is the model that is open, for frames of this size.
+    refit: Option<(usize, usize)>,
+    /// The CPU may explain until it is open.
+    meanwhile: bool,
+    /// It does.
+    taken: bool,
 }
+
+/// Progress.
+const MEANWHILE: &str = "the CPU explains until the execution provider is ready";
 
 type Result<T, E = Arc<Error>> = std::result::Result<T, E>;
 
@@ -45,7 +52,7 @@ impl GradCam {
         let waits = self.decide(false) == Some(true) && self.waits(true);
         let Some(load) = state.load.as_ref().filter(|_| waits) else { return Ok(()) };
         let opened = load.loading.wait(&self.stopper);
-        self.take_up(&mut state, opened, &settings.live())
+        self.take_up(&mut state, opened, false, &settings.live())
     }
 
     /// Between two frames: begins to open what is wished for, takes up what is open.
@@ -58,19 +65,28 @@ impl GradCam {
         }
         loop {
             let sync = self.is_sync();
-            let opened = {
+            let (opened, interim) = {
                 let state = lock(&self.state);
                 let Some(load) = &state.load else { break };
-                let waits = if load.refit { sync } else { state.session.is_none() && self.waits(sync) };
-                if waits { Some(load.loading.wait(&self.stopper)) } else { load.loading.poll() }
+                let waits = self.waits_for(&state, load.refit, sync);
+                let done = if waits { Some(load.loading.wait(&self.stopper)) } else { load.loading.poll() };
+                let interim = match &done {
+                    Some(Ok(_)) => None,
+                    _ if waits || load.taken || !load.meanwhile => None,
+                    _ => load.loading.interim(),
+                };
+                match (interim, done) {
+                    (Some(worker), _) => (Ok(worker), true),
+                    (None, Some(opened)) => (opened, false),
+                    (None, None) => break,
+                }
             };
-            let Some(opened) = opened else { break };
             if is_interrupted(&opened) {
                 return Err(gst::FlowError::Flushing);
             }
             self.drain()?;
             let mut state = lock(&self.state);
-            let taken = self.take_up(&mut state, opened, live);
+            let taken = self.take_up(&mut state, opened, interim, live);
             let size = state.video.as_ref().map(|video| video.size());
             let fitted = taken.and_then(|()| size.map_or(Ok(()), |size| self.refit(&mut state, size)));
             fitted.or_else(|error| self.not_opened(&mut state, &error, live))?;
@@ -83,14 +99,15 @@ impl GradCam {
     /// does this.
     pub(super) fn fit(&self, state: &mut State, frame: (usize, usize)) -> Result<()> {
         self.refit(state, frame)?;
-        let Some(load) = state.load.as_ref().filter(|load| load.refit && self.is_sync()) else { return Ok(()) };
+        let waits = |load: &&Load| load.refit.is_some() && self.waits_for(state, load.refit, self.is_sync());
+        let Some(load) = state.load.as_ref().filter(waits) else { return Ok(()) };
         let opened = load.loading.wait(&self.stopper);
         if is_interrupted(&opened) {
             // It goes on: the next frame waits for it.
             return Ok(());
         }
         let live = lock(&self.settings).live();
-        self.take_up(state, opened, &live)
+        self.take_up(state, opened, false, &live)
     }
 
     /// Begins to open the model for frames of another size, if they ask for that.
@@ -100,11 +117,18 @@ impl GradCam {
             return Ok(());
         }
         let State { session: Some(session), source: Some(source), own, .. } = &*state else { return Ok(()) };
-        if session.wants(frame, *own)? {
+        let fits = !session.wants(frame, *own)?;
+        let size = state.load.as_ref().and_then(|load| load.refit);
+        if size == Some(frame) {
+            return Ok(());
+        }
+        // One that is for a size that frames do not have any more.
+        let stale = state.load.as_ref().is_some_and(|load| load.refit.is_some() && !load.taken);
+        if !fits || (stale && state.interim) {
             let source = source.clone();
             return self.begin(state, source, Some(frame));
         }
-        if state.load.as_ref().is_some_and(|load| load.refit) {
+        if stale {
             self.call_off(state);
         }
         Ok(())
@@ -112,25 +136,29 @@ impl GradCam {
 
     /// Another model is wished for, or again the one that is open.
     fn wish(&self, state: &mut State, source: Source) -> Result<()> {
-        if state.session.is_none() || state.source.as_ref() != Some(&source) {
+        if state.load.as_ref().is_some_and(|load| load.source == source) {
+            return Ok(());
+        }
+        if state.session.is_none() || state.interim || state.source.as_ref() != Some(&source) {
             return self.begin(state, source, None);
         }
-        if state.load.as_ref().is_some_and(|load| !load.refit) {
-            self.call_off(state);
-        }
+        self.call_off(state);
         Ok(())
     }
 
     /// Begins to open a model, in place of one that is being opened.
     fn begin(&self, state: &mut State, source: Source, frame_size: Option<(usize, usize)>) -> Result<()> {
         self.call_off(state);
+        let meanwhile = self.may_explain_meanwhile(state, frame_size);
         let element = self.obj().downgrade();
         message::progress(&*self.obj(), gst::ProgressType::Start, "opening the model");
         let asked = Source { options: Options { frame_size, ..source.options.clone() }, ..source.clone() };
-        let loading = open(asked, move |news| {
+        let loading = open(asked, meanwhile, move |news| {
             let Some(element) = element.upgrade() else { return };
             match news {
                 News::Stage(stage) => message::progress(&element, gst::ProgressType::Continue, stage.text()),
+                News::Interim if meanwhile => message::progress(&element, gst::ProgressType::Continue, MEANWHILE),
+                News::Interim => {}
                 News::Open => message::progress(&element, gst::ProgressType::Complete, "the model is open"),
                 News::Failed(error) => message::progress(&element, gst::ProgressType::Error, &error.to_string()),
             }
@@ -138,7 +166,7 @@ impl GradCam {
         let loading = loading.inspect_err(|error| {
             message::progress(&*self.obj(), gst::ProgressType::Error, &error.to_string());
         })?;
-        state.load = Some(Load { loading, source, refit: frame_size.is_some() });
+        state.load = Some(Load { loading, source, refit: frame_size, meanwhile, taken: false });
         Ok(())
     }
 
@@ -151,29 +179,54 @@ impl GradCam {
         }
     }
 
-    /// What was opened takes the place of the model so far; no frame is on its way.
-    fn take_up(&self, state: &mut State, opened: Result<Arc<Worker>>, live: &Live) -> Result<()> {
+    /// What was opened, `interim` on the CPU only, takes the place of the model so far; no frame is on its way.
+    fn take_up(&self, state: &mut State, opened: Result<Arc<Worker>>, interim: bool, live: &Live) -> Result<()> {
         let Some(load) = state.load.take() else { return Ok(()) };
         let worker = opened?;
-        let session = guard(|| Session::new(worker, live, &self.stopper))?;
+        let (refit, taken) = (load.refit.is_some(), load.taken);
+        let before = state.session.as_ref().filter(|_| refit || taken);
+        let before = before.map(|session| session.info().warnings.clone()).unwrap_or_default();
+        let session = match state.session.take() {
+            Some(mut session) if taken => {
+                session.move_to(worker, &self.stopper);
+                session
+            }
+            session => match guard(|| Session::new(worker, live, &self.stopper)) {
+                Ok(session) => session,
+                Err(error) => {
+                    // Called off with the rest, if it is not ready.
+                    (state.session, state.load) = (session, Some(load));
+                    self.call_off(state);
+                    return Err(error.into());
+                }
+            },
+        };
         let info = session.info();
         self.log(&load.source, info);
-        self.stats.runs_on(info.provider.name, info.provider.cache);
-        if !load.refit {
-            for warning in &info.warnings {
-                message::remark(&*self.obj(), warning);
-            }
-            message::tell(&*self.obj(), &format!("the model runs on {}", info.provider));
-            let mut settings = lock(&self.settings);
-            settings.resolved_target_layer = Some(info.layers.join(","));
-            settings.active_provider = Some(info.provider.name.into());
-            drop(settings);
-            self.obj().notify_resolved_target_layer();
-            self.obj().notify_active_provider();
-            (state.own, state.source) = (session.input_size(), Some(load.source));
+        for warning in info.warnings.iter().filter(|warning| !before.contains(warning)) {
+            message::remark(&*self.obj(), warning);
         }
-        (state.session, state.given_up) = (Some(session), false);
+        if !refit || self.stats.provider() != info.provider.name {
+            self.runs_on(&info.provider);
+        }
+        if !refit {
+            lock(&self.settings).resolved_target_layer = Some(info.layers.join(","));
+            self.obj().notify_resolved_target_layer();
+            (state.own, state.source) = (session.input_size(), Some(load.source.clone()));
+        }
+        (state.session, state.given_up, state.interim) = (Some(session), false, interim);
+        if interim {
+            state.load = Some(Load { taken: true, ..load });
+        }
         Ok(())
+    }
+
+    /// Says where the model runs from now on.
+    pub(super) fn runs_on(&self, provider: &ProviderInfo) {
+        self.stats.runs_on(provider.name, provider.cache);
+        message::tell(&*self.obj(), &format!("the model runs on {provider}"));
+        lock(&self.settings).active_provider = Some(provider.name.into());
+        self.obj().notify_active_provider();
     }
 
     fn log(&self, source: &Source, info: &ModelInfo) {
@@ -211,6 +264,23 @@ impl GradCam {
     /// Whether there is no going on without a model: who waits for one wants it.
     fn is_fatal(&self, live: &Live) -> bool {
         live.on_error == OnError::Stop || self.waits(self.is_sync())
+    }
+
+    /// Whether frames wait for what is being opened: the first ones, and in sync mode those of another size.
+    fn waits_for(&self, state: &State, refit: Option<(usize, usize)>, sync: bool) -> bool {
+        (if refit.is_some() { sync } else { state.session.is_none() }) && self.waits(sync)
+    }
+
+    /// Whether a model that is begun to be opened may explain on the CPU first. In sync mode that would hold up frames which have another
+    /// one.
+    fn may_explain_meanwhile(&self, state: &State, refit: Option<(usize, usize)>) -> bool {
+        if lock(&self.settings).interim_provider == InterimProvider::None {
+            return false;
+        }
+        self.decide(false).is_none_or(|sync| {
+            let held_up = sync && state.session.is_some() && !state.interim;
+            !held_up && !self.waits_for(state, refit, sync)
+        })
     }
 
     /// Whether the first frames wait for the model.

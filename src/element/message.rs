@@ -25,9 +25,11 @@ fn code(error: &Error) -> Code {
         | Error::Session { .. }
         | Error::SelfCheck { .. } => Code::Resource(ResourceError::Settings),
         Error::Runtime { .. } | Error::Provider { .. } => Code::Library(LibraryError::Init),
-        Error::Inference { .. } | Error::Interrupted | Error::TimeLimit { .. } | Error::WorkerLost { .. } => {
-            Code::Stream(StreamError::Failed)
-        }
+        Error::Inference { .. }
+        | Error::NotFinite { .. }
+        | Error::Interrupted
+        | Error::TimeLimit { .. }
+        | Error::WorkerLost { .. } => Code::Stream(StreamError::Failed),
         Error::Frame { .. } => Code::Stream(StreamError::Format),
     }
 }

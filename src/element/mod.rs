@@ -169,4 +169,6 @@ enumeration! {
     Inferno, "inferno", "Even steps, black to yellow" => render::Colormap::Inferno;
     Magma, "magma", "Even steps, black to white" => render::Colormap::Magma;
     Gray, "gray", "Black to white" => render::Colormap::Gray;
+    BlueRed, "blue-red", "What speaks against in blue, what speaks for in red" => render::Colormap::BlueRed;
+    PurpleOrange, "purple-orange", "What speaks against in purple, what speaks for in orange" => render::Colormap::PurpleOrange;
 }

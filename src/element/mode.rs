@@ -53,6 +53,19 @@ pub enum OnError {
     Stop,
 }
 
+/// Values of the property `interim-provider`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[repr(i32)]
+#[enum_type(name = "GstGradCamInterimProvider")]
+#[non_exhaustive]
+pub enum InterimProvider {
+    #[default]
+    #[enum_value(nick = "cpu", name = "The CPU, where frames do not wait for the model")]
+    Cpu,
+    #[enum_value(nick = "none", name = "None: frames pass without a map, or with those of the model so far")]
+    None,
+}
+
 /// Reported latencies are whole steps, so that it is not reported anew for every hair.
 const STEP: Duration = Duration::from_millis(10);
 /// A late stream is explained once in this time all the same.

@@ -13,7 +13,7 @@ use crate::explain::ModelInfo;
 use crate::frame::{Part, Region};
 use crate::prep::{Layout, Preparer, ResizeMode, full_frame};
 use crate::render::{Painter, Style};
-use crate::worker::{Answer, Asked, Seat, Stopper, Worker, guard};
+use crate::worker::{Answer, Asked, Retreat, Seat, Stopper, Worker, guard};
 
 /// A worker, and this stream's seat there.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(super) struct Session {
     /// What the user last asked for, valid or not: each wish is looked up, and complained about, once.
     asked: String,
     asked_versus: String,
+    /// Whether it was told that the worker left its provider.
+    retreat_told: bool,
     /// The inputs of the last frame that was asked about, where small changes are not.
     reference: Option<Vec<Input>>,
     /// The last frame that was asked about has several pictures.
@@ -93,11 +95,18 @@ impl Session {
             asked: live.target_class.clone(),
             asked_versus: live.versus.clone(),
             worker,
+            retreat_told: false,
             reference: None,
             several: false,
             heard: Vec::new(),
             shown: None,
         })
+    }
+
+    /// The same model on another worker: its classes and its newest map stay.
+    pub(super) fn move_to(&mut self, worker: Arc<Worker>, stopper: &Stopper) {
+        (self.seat, self.worker) = (worker.seat(stopper), worker);
+        (self.retreat_told, self.reference) = (false, None);
     }
 
     /// The input size that whole frames of this size ask for, where it is another than now.
@@ -114,6 +123,13 @@ impl Session {
 
     pub(super) fn info(&self) -> &ModelInfo {
         self.worker.info()
+    }
+
+    /// That the worker has left its provider for the CPU: once.
+    pub(super) fn retreat(&mut self) -> Option<&Retreat> {
+        let retreat = self.worker.retreat().filter(|_| !self.retreat_told);
+        self.retreat_told |= retreat.is_some();
+        retreat
     }
 
     pub(super) fn restarts(&self) -> u64 {

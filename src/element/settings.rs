@@ -9,7 +9,7 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::heatmap::Heatmap;
-use super::mode::{Mode, OnError, Pace, WaitForModel};
+use super::mode::{InterimProvider, Mode, OnError, Pace, WaitForModel};
 use super::regions::InferenceRegion;
 use super::stats::Stats;
 use super::stream::State;
@@ -78,6 +78,12 @@ pub struct GradCam {
         blurb = "Path of the shared library of a provider of its own, such as OpenVINO's plugin (ONNX Runtime's RegisterExecutionProviderLibrary)")]
     #[property(name = "engine-cache-dir", get, set, type = Option<String>, member = engine_cache_dir, mutable_playing, nick = "Engine cache",
         blurb = "Folder for what providers build, to start faster the next time, or \"none\" (unset = gradcam in the user's cache directory)")]
+    #[property(name = "interim-provider", get, set, type = InterimProvider, member = interim_provider, mutable_playing, nick = "Interim provider",
+        blurb = "What explains while the execution provider builds what it runs, which may take minutes", builder(InterimProvider::default()))]
+    #[property(name = "batch-size", get, set, type = u32, member = batch_size, minimum = 1, maximum = 256, default = 1, mutable_playing, nick = "Batch size",
+        blurb = "Frames that are explained in one run, of all streams that share the engine; a run takes the time of a full one, and on a CPU a batch gains nothing")]
+    #[property(name = "batch-timeout", get, set, type = u32, member = batch_timeout, maximum = 60_000, default = 5, mutable_playing, nick = "Batch timeout",
+        blurb = "Milliseconds that a frame waits until its batch is full; then it is run as it is")]
     #[property(name = "threads", get, set, type = u32, member = threads, minimum = 0, maximum = 1024, default = 0, mutable_playing, nick = "Threads",
         blurb = "Threads that compute one frame (0 = automatic)")]
     #[property(name = "inference-timeout", get, set, type = f64, member = inference_timeout, minimum = 0.0, maximum = 86_400.0, default = Options::INFERENCE_TIMEOUT.as_secs_f64(), mutable_playing, nick = "Inference timeout",
@@ -166,6 +172,9 @@ pub(super) struct Settings {
     precision: Precision,
     provider_library: Option<String>,
     engine_cache_dir: Option<String>,
+    pub(super) interim_provider: InterimProvider,
+    batch_size: u32,
+    batch_timeout: u32,
     threads: u32,
     inference_timeout: f64,
     self_check: bool,
@@ -213,6 +222,9 @@ impl Default for Settings {
             precision: Precision::default(),
             provider_library: None,
             engine_cache_dir: None,
+            interim_provider: InterimProvider::default(),
+            batch_size: 1,
+            batch_timeout: 5,
             threads: 0,
             inference_timeout: Options::INFERENCE_TIMEOUT.as_secs_f64(),
             self_check: true,
@@ -267,6 +279,8 @@ impl Settings {
             options: self.options()?,
             share: self.share_engine,
             engine_id: self.engine_id.clone().unwrap_or_default(),
+            // Of no account without batches, it parts no streams.
+            batch_timeout: Duration::from_millis(if self.batch_size > 1 { self.batch_timeout.into() } else { 0 }),
             #[cfg(feature = "fault-injection")]
             fault: self.fault.clone().unwrap_or_default(),
         })
@@ -288,7 +302,7 @@ impl Settings {
             },
             input_size: set(&self.input_size).map(size).transpose()?,
             frame_size: None,
-            batch_size: 1,
+            batch_size: self.batch_size as usize,
             labels_file: set(&self.labels_file).map(PathBuf::from),
             runtime_library: set(&self.runtime_library).map(PathBuf::from),
             execution_provider: self.execution_provider.into(),
@@ -305,7 +319,7 @@ impl Settings {
 
     pub(super) fn live(&self) -> Live {
         Live {
-            style: Style { colormap: self.colormap.into(), alpha: self.alpha as f32 },
+            style: Style { colormap: self.colormap.into(), alpha: self.alpha as f32, ..Style::DEFAULT },
             draw_labels: self.draw_labels,
             target_class: self.target_class.clone().unwrap_or_default(),
             versus: self.versus.clone().unwrap_or_default(),
@@ -320,7 +334,8 @@ impl Settings {
 
     /// What is read from frame to frame, or at the start only, put aside: what is left says which engine is wished for.
     pub(super) fn wish(&self) -> Settings {
-        let Settings { mode, wait_for_model, inference_region, max_regions, .. } = Settings::default();
+        let Settings { mode, wait_for_model, inference_region, max_regions, interim_provider, .. } =
+            Settings::default();
         let Settings { on_error, max_in_flight, inference_interval, min_change, expire_overlay, .. } =
             Settings::default();
         let Settings { alpha, colormap, draw_labels, .. } = Settings::default();
@@ -328,7 +343,7 @@ impl Settings {
         let (resolved_target_layer, active_provider) = (None, None);
         #[rustfmt::skip]
         let wish = Settings {
-            mode, wait_for_model, inference_region, max_regions, on_error, max_in_flight, inference_interval, min_change, expire_overlay, alpha, colormap, draw_labels,
+            mode, wait_for_model, inference_region, max_regions, interim_provider, on_error, max_in_flight, inference_interval, min_change, expire_overlay, alpha, colormap, draw_labels,
             target_class, versus, runtime_library, resolved_target_layer, active_provider, ..self.clone()
         };
         wish

@@ -21,7 +21,7 @@ use super::stats::Stage;
 use super::tell::{Outcome, Tell};
 use crate::error::Error;
 use crate::render::Painter;
-use crate::worker::{Answer, Source, guard};
+use crate::worker::{Answer, Retreat, Source, guard};
 
 /// What frames need; the streaming thread's.
 #[derive(Debug, Default)]
@@ -34,6 +34,8 @@ pub struct State {
     pub(super) source: Option<Source>,
     /// The model's input before any frame was known, (width, height).
     pub(super) own: (usize, usize),
+    /// The session is one on the CPU, as long as there is none on the provider that was asked for.
+    pub(super) interim: bool,
     /// There is no model, and none will come.
     pub(super) given_up: bool,
     pub(super) tell: Tell,
@@ -295,6 +297,12 @@ impl GradCam {
         for answer in &answers {
             self.stats.took(Stage::Queue, answer.begun.saturating_duration_since(answer.queued));
             self.stats.inference(answer.done.saturating_duration_since(answer.begun));
+        }
+        if let Some(Retreat { from, why, to }) = session.retreat() {
+            let and_so =
+                format!("execution-provider={from} is left for the CPU, which explained this frame and goes on");
+            message::warn(&*self.obj(), &Error::Inference { why: why.clone() }, &and_so);
+            self.runs_on(to);
         }
         session.keep(answers)?;
         if let Some(text) = blank.tell(&session.blank(), Instant::now()) {

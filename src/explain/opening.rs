@@ -43,13 +43,23 @@ impl Stage {
 #[derive(Default)]
 pub struct Opening {
     tell: Option<Box<dyn Fn(Stage) + Send>>,
+    interim: Option<Interim>,
     interrupter: Interrupter,
 }
+
+type Interim = Box<dyn Fn(&Explainer) -> Result<()> + Send>;
 
 impl Opening {
     /// Calls `tell` at the beginning of each stage; ended by `interrupter`.
     pub fn new(tell: impl Fn(Stage) + Send + 'static, interrupter: Interrupter) -> Self {
-        Opening { tell: Some(Box::new(tell)), interrupter }
+        Opening { tell: Some(Box::new(tell)), interim: None, interrupter }
+    }
+
+    /// Where the model is to move to a provider that may take its time to build what it runs, `interim` is called with the explainer as it
+    /// is before that, on the CPU: [`Explainer::on_cpu`] gives another one, to explain meanwhile. Its error ends the opening.
+    #[must_use]
+    pub fn with_interim(self, interim: impl Fn(&Explainer) -> Result<()> + Send + 'static) -> Self {
+        Opening { interim: Some(Box::new(interim)), ..self }
     }
 
     /// Barred, it ends the opening with [`Error::Interrupted`]: a run at once, all else at the next stage. Later it is the one of the
@@ -66,6 +76,17 @@ impl Opening {
             tell(stage);
         }
         Ok(())
+    }
+
+    /// The last stage: what was opened on the CPU moves to where it is asked to run.
+    pub(super) fn place(&self, explainer: &mut Explainer) -> Result<()> {
+        self.enter(Stage::Place)?;
+        if let Some(interim) = &self.interim
+            && explainer.options.leaves_cpu()?
+        {
+            interim(explainer)?;
+        }
+        explainer.place()
     }
 }
 

@@ -110,6 +110,17 @@ impl Options {
         self.placed_as(&cpu)
     }
 
+    /// Whether a provider is to be tried that may take its time to build what it runs: none that the runtime does not have.
+    ///
+    /// # Errors
+    /// As [`crate::engine::runtime`].
+    pub(super) fn leaves_cpu(&self) -> Result<bool> {
+        let mut others = self.execution_provider.candidates(self.provider_library.is_some());
+        others.retain(|&provider| provider != Provider::Cpu);
+        let there = others.into_iter().map(|provider| provider.built_in(self.runtime_library.as_deref()));
+        Ok(there.collect::<Result<Vec<bool>>>()?.contains(&true))
+    }
+
     /// The same where others say, and checked if they say so.
     pub(super) fn placed_as(&self, other: &Options) -> Options {
         let other = other.clone();

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::agreement::{Agreement, Sight};
 use super::engines::Engines;
+use super::sessions::Sessions;
 use super::{Explainer, ModelInfo, Options};
 use crate::engine::{Engine, Place, Precision, Provider, Range, cache_folder};
 use crate::error::{Error, Result};
@@ -69,10 +70,26 @@ impl Explainer {
     /// # Errors
     /// As [`Engine::new`]; [`Error::Provider`].
     pub fn on(&self, options: &Options) -> Result<Explainer> {
+        let mut sessions = self.sessions.clone();
+        sessions.part();
+        self.placed(options, sessions)
+    }
+
+    /// As [`Explainer::on_cpu`], to take this one's place: what stops its runs stops those of the new one.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn in_place_on_cpu(&self) -> Result<Explainer> {
+        let mut explainer = self.placed(&self.options.on_cpu(), self.sessions.under(self.interrupter()))?;
+        explainer.sessions.part();
+        Ok(explainer)
+    }
+
+    fn placed(&self, options: &Options, sessions: Sessions) -> Result<Explainer> {
         options.check_place()?;
         let mut explainer = Explainer {
-            engines: Engines::open(&self.sessions, &self.explained, &self.names, self.batch_size())?,
-            sessions: self.sessions.clone(),
+            engines: Engines::open(&sessions, &self.explained, &self.names, self.batch_size())?,
+            sessions,
             original: self.original.clone(),
             single: self.single.clone(),
             original_names: self.original_names.clone(),

@@ -15,7 +15,7 @@ impl Explainer {
     /// Explains a frame.
     ///
     /// # Errors
-    /// [`Error::Frame`]; [`Error::Inference`] also when scores or maps are not finite; [`Error::Interrupted`];
+    /// [`Error::Frame`]; [`Error::Inference`], and [`Error::NotFinite`] for scores or maps that are no numbers; [`Error::Interrupted`];
     /// [`Error::Target`] for a class that the model does not have.
     pub fn explain(&mut self, frame: &Frame, targets: &[Target]) -> Result<Explanation> {
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -162,11 +162,7 @@ impl Explainer {
         if let Some(what) =
             [("score", scores), ("map", map)].iter().find_map(|(n, a)| a.iter().any(|x| !x.is_finite()).then_some(n))
         {
-            return Err(Error::Inference {
-                why: format!(
-                    "its {what} is not a finite number (NaN or infinity); check the model's weights and preprocess, mean and std"
-                ),
-            });
+            return Err(Error::NotFinite { what });
         }
         let map = map.view().into_dimensionality::<Ix4>().map_err(shape_error)?;
         let of_picture = |(n, &region): (usize, &Region)| {

@@ -76,7 +76,7 @@ impl Scorer {
     /// one, in the model's own layout, as [`Explainer::preparer`] makes them.
     ///
     /// # Errors
-    /// [`Error::Inference`], also where a probability is not finite; whatever `fill` gives.
+    /// [`Error::Inference`]; [`Error::NotFinite`] where a probability is no number; whatever `fill` gives.
     pub fn scores<E: From<Error>>(
         &mut self,
         class: usize,
@@ -106,8 +106,7 @@ impl Scorer {
             return Err(Error::Inference { why: "the model gave other types than its contract says".into() });
         };
         if scores.iter().any(|score| !score.is_finite()) {
-            let why = "its score is not a finite number (NaN or infinity); check the model's weights and preprocess, mean and std";
-            return Err(Error::Inference { why: why.into() });
+            return Err(Error::NotFinite { what: "score" });
         }
         Ok((classes.iter().copied().collect(), scores.iter().copied().collect()))
     }

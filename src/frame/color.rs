@@ -74,6 +74,7 @@ impl Color {
             Space::Rgb => {
                 Affine { rows: [[unit, 0.0, 0.0], [0.0, unit, 0.0], [0.0, 0.0, unit]], add: [-black * unit; 3] }
             }
+            Space::Gray => Affine { rows: [[unit, 0.0, 0.0]; 3], add: [-black * unit; 3] },
             Space::Yuv => {
                 let [kr, kg, kb] = self.matrix.weights();
                 let chroma = 255.0 / scale.chroma;
@@ -90,6 +91,7 @@ impl Color {
         let (black, unit) = (scale.black, scale.luma / 255.0);
         match space {
             Space::Rgb => Affine { rows: [[unit, 0.0, 0.0], [0.0, unit, 0.0], [0.0, 0.0, unit]], add: [black; 3] },
+            Space::Gray => Affine { rows: [self.matrix.weights().map(|weight| weight * unit); 3], add: [black; 3] },
             Space::Yuv => {
                 let [kr, kg, kb] = self.matrix.weights();
                 let chroma = scale.chroma / 255.0;
@@ -110,7 +112,7 @@ impl Color {
         let scale = self.scale(depth);
         let unit = 255.0 / scale.luma;
         let weights = match space {
-            Space::Yuv => [1.0, 0.0, 0.0],
+            Space::Yuv | Space::Gray => [1.0, 0.0, 0.0],
             Space::Rgb => Matrix::Bt601.weights(),
         };
         (weights.map(|weight| weight * unit), -scale.black * unit)

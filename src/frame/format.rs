@@ -10,14 +10,31 @@ use crate::error::Error;
 #[non_exhaustive]
 pub enum Format {
     I420,
+    Yv12,
     Nv12,
+    Nv21,
+    Nv16,
+    Y42b,
+    Y444,
     Yuy2,
+    Uyvy,
+    Yvyu,
+    Vyuy,
     Rgb,
     Bgr,
     Rgbx,
+    Xrgb,
     Bgrx,
+    Xbgr,
     Rgba,
     Bgra,
+    Argb,
+    Abgr,
+    Gray8,
+    I42010le,
+    P01010le,
+    I42210le,
+    Y44410le,
 }
 
 /// What the three components of a pixel mean.
@@ -27,6 +44,8 @@ pub enum Space {
     Yuv,
     /// Red, green, blue.
     Rgb,
+    /// Luma alone.
+    Gray,
 }
 
 /// One sample of a grid cell: the component that it holds (0, 1, 2 = Y U V or R G B), `None` = not a colour
@@ -62,8 +81,10 @@ pub struct Row {
     pub name: &'static str,
     /// What the components mean.
     pub space: Space,
-    /// Bits of a sample.
+    /// Bits of a sample. One of more than 8 takes two bytes, the lower first.
     pub depth: u32,
+    /// How many bits a sample lies above the lowest of its bytes (P010: 6); those below it are not touched.
+    pub shift: u32,
     /// Where the samples lie; the first grid is the one that holds luma or RGB.
     pub grids: &'static [Grid],
 }
@@ -74,9 +95,14 @@ impl Row {
         self.grids.iter().map(|grid| grid.plane + 1).max().unwrap_or(0)
     }
 
+    /// Bytes of a sample.
+    pub fn sample(&self) -> usize {
+        self.depth.div_ceil(8) as usize
+    }
+
     /// Bytes in use of a row of a plane and number of its rows, for a frame of this size; `None` if they overflow.
     pub fn plane_size(&self, plane: usize, width: usize, height: usize) -> Option<(usize, usize)> {
-        let sample = self.depth.div_ceil(8) as usize;
+        let sample = self.sample();
         self.grids.iter().filter(|grid| grid.plane == plane).try_fold((0, 0), |(bytes, rows), grid| {
             let (across, down) = grid.cells(width, height);
             Some((bytes.max(across.checked_mul(grid.lanes.len() * sample)?), rows.max(down)))
@@ -89,11 +115,11 @@ const fn grid(plane: usize, (sub_x, sub_y): (usize, usize), lanes: &'static [Lan
 }
 
 const fn yuv(format: Format, name: &'static str, depth: u32, grids: &'static [Grid]) -> Row {
-    Row { format, name, space: Space::Yuv, depth, grids }
+    Row { format, name, space: Space::Yuv, depth, shift: 0, grids }
 }
 
-const fn rgb(format: Format, name: &'static str, depth: u32, grids: &'static [Grid]) -> Row {
-    Row { format, name, space: Space::Rgb, depth, grids }
+const fn rgb(format: Format, name: &'static str, lanes: &'static [Grid]) -> Row {
+    Row { format, name, space: Space::Rgb, depth: 8, shift: 0, grids: lanes }
 }
 
 // The lanes: first, second and third component, and what is none of them.
@@ -105,14 +131,31 @@ const X: Lane = None;
 #[rustfmt::skip]
 static TABLE: &[Row] = &[
     yuv(Format::I420, "I420", 8, &[grid(0, (1, 1), &[A]), grid(1, (2, 2), &[B]), grid(2, (2, 2), &[C])]),
+    yuv(Format::Yv12, "YV12", 8, &[grid(0, (1, 1), &[A]), grid(2, (2, 2), &[B]), grid(1, (2, 2), &[C])]),
     yuv(Format::Nv12, "NV12", 8, &[grid(0, (1, 1), &[A]), grid(1, (2, 2), &[B, C])]),
+    yuv(Format::Nv21, "NV21", 8, &[grid(0, (1, 1), &[A]), grid(1, (2, 2), &[C, B])]),
+    yuv(Format::Nv16, "NV16", 8, &[grid(0, (1, 1), &[A]), grid(1, (2, 1), &[B, C])]),
+    yuv(Format::Y42b, "Y42B", 8, &[grid(0, (1, 1), &[A]), grid(1, (2, 1), &[B]), grid(2, (2, 1), &[C])]),
+    yuv(Format::Y444, "Y444", 8, &[grid(0, (1, 1), &[A]), grid(1, (1, 1), &[B]), grid(2, (1, 1), &[C])]),
     yuv(Format::Yuy2, "YUY2", 8, &[grid(0, (1, 1), &[A, X]), grid(0, (2, 1), &[X, B, X, C])]),
-    rgb(Format::Rgb,  "RGB",  8, &[grid(0, (1, 1), &[A, B, C])]),
-    rgb(Format::Bgr,  "BGR",  8, &[grid(0, (1, 1), &[C, B, A])]),
-    rgb(Format::Rgbx, "RGBx", 8, &[grid(0, (1, 1), &[A, B, C, X])]),
-    rgb(Format::Bgrx, "BGRx", 8, &[grid(0, (1, 1), &[C, B, A, X])]),
-    rgb(Format::Rgba, "RGBA", 8, &[grid(0, (1, 1), &[A, B, C, X])]),
-    rgb(Format::Bgra, "BGRA", 8, &[grid(0, (1, 1), &[C, B, A, X])]),
+    yuv(Format::Uyvy, "UYVY", 8, &[grid(0, (1, 1), &[X, A]), grid(0, (2, 1), &[B, X, C, X])]),
+    yuv(Format::Yvyu, "YVYU", 8, &[grid(0, (1, 1), &[A, X]), grid(0, (2, 1), &[X, C, X, B])]),
+    yuv(Format::Vyuy, "VYUY", 8, &[grid(0, (1, 1), &[X, A]), grid(0, (2, 1), &[C, X, B, X])]),
+    rgb(Format::Rgb,  "RGB",  &[grid(0, (1, 1), &[A, B, C])]),
+    rgb(Format::Bgr,  "BGR",  &[grid(0, (1, 1), &[C, B, A])]),
+    rgb(Format::Rgbx, "RGBx", &[grid(0, (1, 1), &[A, B, C, X])]),
+    rgb(Format::Xrgb, "xRGB", &[grid(0, (1, 1), &[X, A, B, C])]),
+    rgb(Format::Bgrx, "BGRx", &[grid(0, (1, 1), &[C, B, A, X])]),
+    rgb(Format::Xbgr, "xBGR", &[grid(0, (1, 1), &[X, C, B, A])]),
+    rgb(Format::Rgba, "RGBA", &[grid(0, (1, 1), &[A, B, C, X])]),
+    rgb(Format::Bgra, "BGRA", &[grid(0, (1, 1), &[C, B, A, X])]),
+    rgb(Format::Argb, "ARGB", &[grid(0, (1, 1), &[X, A, B, C])]),
+    rgb(Format::Abgr, "ABGR", &[grid(0, (1, 1), &[X, C, B, A])]),
+    Row { space: Space::Gray, ..yuv(Format::Gray8, "GRAY8", 8, &[grid(0, (1, 1), &[A])]) },
+    yuv(Format::I42010le, "I420_10LE", 10, &[grid(0, (1, 1), &[A]), grid(1, (2, 2), &[B]), grid(2, (2, 2), &[C])]),
+    Row { shift: 6, ..yuv(Format::P01010le, "P010_10LE", 10, &[grid(0, (1, 1), &[A]), grid(1, (2, 2), &[B, C])]) },
+    yuv(Format::I42210le, "I422_10LE", 10, &[grid(0, (1, 1), &[A]), grid(1, (2, 1), &[B]), grid(2, (2, 1), &[C])]),
+    yuv(Format::Y44410le, "Y444_10LE", 10, &[grid(0, (1, 1), &[A]), grid(1, (1, 1), &[B]), grid(2, (1, 1), &[C])]),
 ];
 
 // Rows stand in the order of the enum, so that a format is its own index; held at compile time.
@@ -122,7 +165,7 @@ const _: () = {
         assert!(TABLE[i].format as usize == i, "rows of TABLE must stand in the order of Format");
         i += 1;
     }
-    assert!(TABLE.len() == Format::Bgra as usize + 1, "every Format needs a row");
+    assert!(TABLE.len() == Format::Y44410le as usize + 1, "every Format needs a row");
 };
 
 impl Format {

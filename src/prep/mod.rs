@@ -30,8 +30,10 @@ pub struct Preparer {
     resizer: Resizer,
     /// One small picture for each grid of the format.
     small: Vec<Image<'static>>,
-    /// A plane without padding, where the resizer cannot take it as it is.
-    tight: Vec<u8>,
+    /// A plane without padding, where the resizer cannot take it as it is; of words, which it wants aligned.
+    tight: Vec<u16>,
+    /// One row of the small picture, a component each.
+    row: [Vec<f32>; 3],
 }
 
 /// One channel of the tensor: `clamp(weights * samples + add) * scale + bias`.
@@ -45,7 +47,7 @@ struct Channel {
 impl Preparer {
     /// For one specification; buffers are kept between frames.
     pub fn new(spec: Spec) -> Self {
-        Self { spec, resizer: Resizer::new(), small: Vec::new(), tight: Vec::new() }
+        Self { spec, resizer: Resizer::new(), small: Vec::new(), tight: Vec::new(), row: Default::default() }
     }
 
     /// What is done to a frame.
@@ -91,6 +93,8 @@ impl Preparer {
 
     fn channels(&self, frame: &Frame) -> Vec<Channel> {
         let row = frame.format.row();
+        // Samples are taken with the bits below them.
+        let unit = 1.0 / f32::from(1u16 << row.shift);
         let rgb = frame.color.decode(row.space, row.depth);
         let sources = match self.spec.color_format {
             ColorFormat::Rgb => [0, 1, 2].map(|i| (rgb.rows[i], rgb.add[i])).to_vec(),
@@ -102,7 +106,7 @@ impl Preparer {
             .into_iter()
             .zip(scaling)
             .map(|((weights, add), (mean, std))| Channel {
-                weights,
+                weights: weights.map(|weight| weight * unit),
                 add,
                 scale: 1.0 / (255.0 * std),
                 bias: -mean / std,
@@ -116,11 +120,16 @@ impl Preparer {
         let failed = |e: &dyn std::fmt::Display| Error::Frame {
             why: format!("{} {}x{}: {e}", frame.format.name(), frame.width, frame.height),
         };
-        let kind = match grid.lanes.len() {
-            1 => PixelType::U8,
-            2 => PixelType::U8x2,
-            3 => PixelType::U8x3,
-            _ => PixelType::U8x4,
+        let sample = frame.format.row().sample();
+        let kind = match (sample, grid.lanes.len()) {
+            (1, 1) => PixelType::U8,
+            (1, 2) => PixelType::U8x2,
+            (1, 3) => PixelType::U8x3,
+            (1, _) => PixelType::U8x4,
+            (_, 1) => PixelType::U16,
+            (_, 2) => PixelType::U16x2,
+            (_, 3) => PixelType::U16x3,
+            _ => PixelType::U16x4,
         };
         let (width, height) = fit.size;
         let fits =
@@ -130,9 +139,9 @@ impl Preparer {
             self.small.push(Image::new(width as u32, height as u32, kind));
         }
         let (columns, rows) = grid.cells(frame.width, frame.height);
-        let step = grid.lanes.len();
+        let step = grid.lanes.len() * sample;
         let plane = &frame.planes[grid.plane];
-        let (data, stride) = whole_cells(plane, columns * step, rows, step, &mut self.tight);
+        let (data, stride) = whole_cells(plane, columns * step, rows, (step, sample), &mut self.tight);
         let padded = ImageRef::new((stride / step) as u32, rows as u32, data, kind).map_err(|e| failed(&e))?;
         // Not the resizer's own crop box: its filter would reach into what lies around, and into the padding.
         let (across, down) =
@@ -148,7 +157,7 @@ impl Preparer {
         self.resizer.resize(&cells, &mut self.small[i], &options).map_err(|e| failed(&e))
     }
 
-    fn write(&self, grids: &[Grid], channels: &[Channel], fit: &Fit, out: &mut [f32]) {
+    fn write(&mut self, grids: &[Grid], channels: &[Channel], fit: &Fit, out: &mut [f32]) {
         let (width, height) = (self.spec.width, self.spec.height);
         let (channel_step, pixel_step) = match self.spec.layout {
             Layout::ChannelsFirst => (width * height, 1),
@@ -160,58 +169,75 @@ impl Preparer {
                 out[c * channel_step..].iter_mut().step_by(pixel_step).take(width * height).for_each(|v| *v = gray);
             }
         }
-        // Where the three components lie; grey has no use for two of them, whose weights are zero.
-        let samples: [(&[u8], usize, usize); 3] = std::array::from_fn(|component| {
-            grids
-                .iter()
-                .zip(&self.small)
-                .find_map(|(grid, image)| {
-                    let offset = grid.lanes.iter().position(|lane| *lane == Some(component))?;
-                    Some((image.buffer(), grid.lanes.len(), offset))
-                })
-                .unwrap_or((self.small[0].buffer(), grids[0].lanes.len(), 0))
-        });
         let (left, top) = fit.origin;
+        self.row.iter_mut().for_each(|row| row.resize(fit.size.0, 0.0));
         for y in 0..fit.size.1 {
-            let rows = samples.map(|(bytes, step, offset)| {
-                let row = fit.size.0 * step;
-                bytes[y * row..][..row][offset..].iter().step_by(step)
-            });
-            let [a, b, c] = rows;
+            for (grid, image) in grids.iter().zip(&self.small) {
+                for (lane, component) in grid.lanes.iter().enumerate() {
+                    let Some(component) = component else { continue };
+                    let row = image.buffer().len() / fit.size.1;
+                    read(&image.buffer()[y * row..][..row], image.pixel_type(), lane, &mut self.row[*component]);
+                }
+            }
             let first = ((top + y) * width + left) * pixel_step;
-            for (x, ((&a, &b), &c)) in a.zip(b).zip(c).enumerate() {
-                let pixel = [f32::from(a), f32::from(b), f32::from(c)];
-                for (c, channel) in channels.iter().enumerate() {
-                    out[c * channel_step + first + x * pixel_step] = channel.value(pixel);
+            for (c, channel) in channels.iter().enumerate() {
+                let out = &mut out[c * channel_step + first..];
+                if pixel_step == 1 {
+                    channel.write(&self.row, out.iter_mut());
+                } else {
+                    channel.write(&self.row, out.iter_mut().step_by(pixel_step));
                 }
             }
         }
     }
 }
 
-impl Channel {
-    fn value(&self, [a, b, c]: [f32; 3]) -> f32 {
-        let level = self.weights[0] * a + self.weights[1] * b + self.weights[2] * c + self.add;
-        level.clamp(0.0, 255.0) * self.scale + self.bias
+/// One lane of a row of the small picture.
+fn read(row: &[u8], kind: PixelType, lane: usize, out: &mut [f32]) {
+    fn each<const N: usize>(row: &[u8], lane: usize, out: &mut [f32], value: impl Fn(&[u8; N], usize) -> f32) {
+        out.iter_mut().zip(row.as_chunks::<N>().0).for_each(|(out, cell)| *out = value(cell, lane % N));
+    }
+    let byte = f32::from;
+    let word = |low: u8, high: u8| f32::from(u16::from_ne_bytes([low, high]));
+    match kind {
+        PixelType::U8 => each::<1>(row, lane, out, |cell, _| byte(cell[0])),
+        PixelType::U8x2 => each::<2>(row, lane, out, |cell, lane| byte(cell[lane])),
+        PixelType::U8x3 => each::<3>(row, lane, out, |cell, lane| byte(cell[lane])),
+        PixelType::U8x4 => each::<4>(row, lane, out, |cell, lane| byte(cell[lane])),
+        PixelType::U16 => each::<2>(row, lane, out, |cell, _| word(cell[0], cell[1])),
+        _ => each::<4>(row, 2 * lane, out, |cell, at| word(cell[at], cell[at + 1])),
     }
 }
 
-/// The plane's bytes such that every row, the last one too, is `stride` bytes of whole cells: as they are, else copied.
+impl Channel {
+    /// The channel's values of a row of samples.
+    fn write<'a>(&self, [a, b, c]: &[Vec<f32>; 3], out: impl Iterator<Item = &'a mut f32>) {
+        for (((out, a), b), c) in out.zip(a).zip(b).zip(c) {
+            let level = self.weights[0] * a + self.weights[1] * b + self.weights[2] * c + self.add;
+            *out = level.clamp(0.0, 255.0) * self.scale + self.bias;
+        }
+    }
+}
+
+/// The plane's bytes such that every row, the last one too, is `stride` bytes of whole cells, and lies where a cell may: as they
+/// are, else copied.
 fn whole_cells<'a>(
     plane: &Plane<&'a [u8]>,
     bytes: usize,
     rows: usize,
-    step: usize,
-    tight: &'a mut Vec<u8>,
+    (step, sample): (usize, usize),
+    tight: &'a mut Vec<u16>,
 ) -> (&'a [u8], usize) {
-    if plane.stride.is_multiple_of(step) && plane.data.len() / plane.stride >= rows {
+    let whole = plane.stride.is_multiple_of(step) && plane.data.len() / plane.stride >= rows;
+    if whole && plane.data.as_ptr().addr().is_multiple_of(sample) {
         return (plane.data, plane.stride);
     }
-    tight.clear();
-    for row in plane.data.chunks(plane.stride).take(rows) {
-        tight.extend_from_slice(&row[..bytes]);
+    tight.resize((bytes * rows).div_ceil(2), 0);
+    let copy = bytemuck::cast_slice_mut::<u16, u8>(tight);
+    for (to, from) in copy.chunks_exact_mut(bytes).zip(plane.data.chunks(plane.stride)) {
+        to.copy_from_slice(&from[..bytes]);
     }
-    (tight, bytes)
+    (copy, bytes)
 }
 
 /// The cells of a grid that hold pixels of a span of the frame.

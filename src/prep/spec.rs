@@ -6,34 +6,7 @@ use std::str::FromStr;
 
 use super::sidecar::Sidecar;
 use super::text::{join, parse_numbers};
-use crate::error::{Error, Result};
-
-/// Gives an enum the names that the element's property, the command line and model metadata use.
-macro_rules! names {
-    ($type:ident, $option:literal: $($variant:ident = $name:literal),+) => {
-        impl $type {
-            /// Every value.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// How it is spelt.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name),+ }
-            }
-        }
-
-        impl FromStr for $type {
-            type Err = Error;
-
-            fn from_str(name: &str) -> Result<Self> {
-                Self::ALL.iter().copied().find(|value| value.name() == name).ok_or_else(|| Error::Setting {
-                    name: $option,
-                    value: name.into(),
-                    why: format!("use one of {}", [$($name),+].join(", ")),
-                })
-            }
-        }
-    };
-}
+use crate::error::{Error, Result, names};
 
 /// Mean and deviation of torchvision's ImageNet models.
 const IMAGENET: ([f32; 3], [f32; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);

@@ -2,32 +2,27 @@
 
 use std::ops::Range;
 
+use fearless_simd::Simd;
 use ndarray::ArrayView2;
 
-use super::blend::LEVELS;
+use super::Smooth;
+use super::blend::Source;
+use super::kernel::{TOP, cubic, line};
 use crate::frame::Region;
 use crate::frame::format::Grid;
 
-// Levels are interpolated as fixed-point numbers: 10 bits of level, 20 of fraction.
-const FRACTION: u32 = 20;
-const ONE: f64 = ((LEVELS - 1) << FRACTION) as f64;
-const HALF: i32 = 1 << (FRACTION - 1);
-
-/// A map scaled to 0..=1 by its own maximum.
+/// A map in levels.
 pub(super) struct Heat {
     columns: usize,
-    values: Vec<f64>,
+    values: Vec<f32>,
+    smooth: Smooth,
 }
 
 impl Heat {
-    /// `None` if there is nothing to show: no value above zero, or one that is not finite.
-    pub(super) fn new(map: ArrayView2<f32>) -> Option<Self> {
-        let max = map.iter().copied().fold(0.0f32, f32::max);
-        if max <= 0.0 || !map.iter().all(|v| v.is_finite()) {
-            return None;
-        }
-        let values = map.iter().map(|&v| f64::from(v.max(0.0)) / f64::from(max)).collect();
-        Some(Self { columns: map.ncols(), values })
+    /// `shown` takes a value of the map, which is not empty, to 0..=1.
+    pub(super) fn new(map: ArrayView2<f32>, smooth: Smooth, shown: impl Fn(f32) -> f32) -> Self {
+        let level = |&v: &f32| shown(v).clamp(0.0, 1.0) * f32::from(TOP);
+        Self { columns: map.ncols(), values: map.iter().map(level).collect(), smooth }
     }
 
     /// A reader of this map for the cells of one grid, for the columns `range` of it.
@@ -35,7 +30,13 @@ impl Heat {
         let across = Axis::new(region.x, region.width, grid.sub_x, 0.5, self.columns);
         // Chroma sits on the left pixel of its cell and between its rows, as MPEG-2 and all its heirs have it.
         let down = Axis::new(region.y, region.height, grid.sub_y, 0.5 * grid.sub_y as f64, self.rows());
-        Sampler { heat: self, down, ramps: ramps(&across, range), line: vec![0.0; self.columns] }
+        let ramps = ramps(&across, range, self.smooth);
+        Sampler { heat: self, down, ramps, line: vec![0.0; self.columns] }
+    }
+
+    /// Pixels from one value of the map to the next, in the narrower direction.
+    pub(super) fn spacing(&self, region: Region) -> f32 {
+        (region.width / self.columns as f32).min(region.height / self.rows() as f32)
     }
 
     fn rows(&self) -> usize {
@@ -51,44 +52,52 @@ struct Axis {
     last: usize,
 }
 
+/// Weights of the four values around a place `t` of the way from the second to the third, as polynomials of it.
+const BILINEAR: [[f32; 4]; 4] = [[0.0; 4], [1.0, -1.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0; 4]];
+const CATMULL_ROM: [[f32; 4]; 4] =
+    [[0.0, -0.5, 1.0, -0.5], [1.0, 0.0, -2.5, 1.5], [0.0, 0.5, 2.0, -1.5], [0.0, 0.0, -0.5, 0.5]];
+
 impl Axis {
     fn new(origin: f32, extent: f32, sub: usize, centre: f64, n: usize) -> Self {
         let scale = n as f64 / f64::from(extent);
         Self { start: (centre - f64::from(origin)) * scale - 0.5, step: sub as f64 * scale, last: n - 1 }
     }
 
-    /// The two neighbours of cell `i` on the map, and how far it is from the first to the second.
-    fn at(&self, i: usize) -> (usize, usize, f64) {
-        let u = (self.start + self.step * i as f64).clamp(0.0, self.last as f64);
-        let left = (u as usize).min(self.last.saturating_sub(1));
-        (left, (left + 1).min(self.last), u - left as f64)
+    /// The value of the map before cell `i`, how far the cell is from it to the next, and by how much that grows with `i`.
+    fn at(&self, i: f64, smooth: Smooth) -> (usize, f64, f64) {
+        let u = self.start + self.step * i;
+        let inside = u.clamp(0.0, self.last as f64);
+        if smooth == Smooth::Nearest {
+            return ((inside + 0.5) as usize, 0.0, 0.0);
+        }
+        let left = (inside as usize).min(self.last.saturating_sub(1));
+        (left, inside - left as f64, if inside == u { self.step } else { 0.0 })
     }
 
-    fn is_outside(&self, i: usize) -> bool {
-        let u = self.start + self.step * i as f64;
-        u < 0.0 || u > self.last as f64
+    /// The four values around the one at `left`; the rim goes on beyond the map.
+    fn around(&self, left: usize) -> [usize; 4] {
+        [left.saturating_sub(1), left, (left + 1).min(self.last), (left + 2).min(self.last)]
     }
 }
 
-/// Neighbouring cells between the same two columns of the map: along them heat is a straight line.
+/// Neighbouring cells between the same two columns of the map: along them heat is one polynomial.
 struct Ramp {
     length: usize,
-    left: usize,
-    right: usize,
-    weight: f64,
-    step: f64,
+    columns: [usize; 4],
+    first: f32,
+    step: f32,
 }
 
-fn ramps(axis: &Axis, range: Range<usize>) -> Vec<Ramp> {
+fn ramps(axis: &Axis, range: Range<usize>, smooth: Smooth) -> Vec<Ramp> {
     let mut ramps: Vec<Ramp> = Vec::new();
     for i in range {
-        let (left, right, weight) = axis.at(i);
-        let step = if axis.is_outside(i) { 0.0 } else { axis.step };
+        let (left, weight, step) = axis.at(i as f64, smooth);
+        let (first, step) = (weight as f32, step as f32);
         match ramps.last_mut() {
-            Some(ramp) if ramp.left == left && ramp.step == step && (step > 0.0 || ramp.weight == weight) => {
+            Some(ramp) if ramp.columns[1] == left && ramp.step == step && (step > 0.0 || ramp.first == first) => {
                 ramp.length += 1;
             }
-            _ => ramps.push(Ramp { length: 1, left, right, weight, step }),
+            _ => ramps.push(Ramp { length: 1, columns: axis.around(left), first, step }),
         }
     }
     ramps
@@ -99,28 +108,60 @@ pub(super) struct Sampler<'a> {
     heat: &'a Heat,
     down: Axis,
     ramps: Vec<Ramp>,
-    line: Vec<f64>,
+    line: Vec<f32>,
+}
+
+impl Source for Sampler<'_> {
+    #[inline(always)]
+    fn fill<S: Simd>(&mut self, simd: S, y: usize, levels: &mut [u16]) -> Range<usize> {
+        self.fill_at(simd, y as f64, levels)
+    }
 }
 
 impl Sampler<'_> {
-    /// The levels, `0..LEVELS`, of the grid's row `y`.
-    pub(super) fn fill(&mut self, y: usize, levels: &mut [u16]) {
-        let (top, bottom, weight) = self.down.at(y);
-        let row = |i: usize| &self.heat.values[i * self.heat.columns..][..self.heat.columns];
-        for ((v, a), b) in self.line.iter_mut().zip(row(top)).zip(row(bottom)) {
-            *v = (a + (b - a) * weight) * ONE;
-        }
-        let mut rest = levels;
+    /// The levels at a place between rows, or beyond them.
+    #[inline(always)]
+    pub(super) fn fill_at<S: Simd>(&mut self, simd: S, y: f64, levels: &mut [u16]) -> Range<usize> {
+        self.blend_rows(y);
+        let bicubic = self.heat.smooth == Smooth::Bicubic;
+        let (mut at, mut warm) = (0, 0..0);
         for ramp in &self.ramps {
-            let (part, next) = rest.split_at_mut(ramp.length);
-            let (a, b) = (self.line[ramp.left], self.line[ramp.right]);
-            let first = (a + (b - a) * ramp.weight) as i32 + HALF;
-            // A ramp of one cell may be steeper than an i32; its step is then not used.
-            let step = ((b - a) * ramp.step) as i32;
-            for (k, level) in (0i32..).zip(part) {
-                *level = (first.wrapping_add(step.wrapping_mul(k)) >> FRACTION) as u16;
+            let values = ramp.columns.map(|column| self.line[column]);
+            let rest = &mut levels[at..];
+            let [_, a, b, _] = values;
+            if bicubic {
+                let c = std::array::from_fn(|k| (0..4).map(|i| CATMULL_ROM[i][k] * values[i]).sum());
+                cubic(simd, c, (ramp.first, ramp.step), &mut rest[..ramp.length]);
+            } else {
+                line(simd, (a + (b - a) * ramp.first, (b - a) * ramp.step), ramp.length, rest);
             }
-            rest = next;
+            at += ramp.length;
+            if values.iter().any(|&v| v > 0.0) {
+                warm = if warm.is_empty() { at - ramp.length..at } else { warm.start..at };
+            }
+        }
+        warm
+    }
+
+    /// Cells of a row.
+    pub(super) fn columns(&self) -> usize {
+        self.ramps.iter().map(|ramp| ramp.length).sum()
+    }
+
+    /// The map's row at `y`, not yet upsampled across.
+    fn blend_rows(&mut self, y: f64) {
+        let Heat { columns, values, smooth } = self.heat;
+        let (top, t, _) = self.down.at(y, *smooth);
+        let t = t as f32;
+        let weights = if *smooth == Smooth::Bicubic { CATMULL_ROM } else { BILINEAR };
+        self.line.fill(0.0);
+        for (row, [a, b, c, d]) in self.down.around(top).into_iter().zip(weights) {
+            let weight = ((d * t + c) * t + b) * t + a;
+            if weight != 0.0 {
+                for (v, value) in self.line.iter_mut().zip(&values[row * columns..][..*columns]) {
+                    *v += weight * value;
+                }
+            }
         }
     }
 }

@@ -2,93 +2,297 @@
 
 use std::ops::Range;
 
+use fearless_simd::{Level, Simd};
 use ndarray::ArrayView2;
 
 use crate::error::Result;
+use crate::frame::format::Grid;
 use crate::frame::{Color, Format, FrameMut, Region};
-use blend::{Ink, LEVELS, OPAQUE, blend};
+use blend::{Ink, Scratch, Source, blend};
 use heat::Heat;
+use kernel::TOP;
+use outline::Outline;
 use text::Label;
 
+mod beside;
 mod blend;
+pub mod calm;
 pub mod colormap;
 mod heat;
+mod kernel;
+mod outline;
+pub mod style;
 mod text;
 
-pub use colormap::Colormap;
+pub use beside::beside;
+pub use calm::{Calm, Normalization, Scaler, Seen};
+pub use colormap::{Colormap, hue};
+pub use style::{AlphaMode, OutputMode, Smooth, Style};
 
-/// How the map is painted.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Style {
-    /// Colours from cold to hot.
-    pub colormap: Colormap,
-    /// Opacity of the map, 0..=1, in steps of 1/256.
-    pub alpha: f32,
-}
-
-// The box behind the words: black, in 256ths.
-const BOX_OPACITY: f32 = 150.0;
+// The box behind the words: black.
+const BOX_OPACITY: f32 = 150.0 / 256.0;
 
 /// Paints maps and words; what depends only on format, size and style is kept between frames.
 #[derive(Debug)]
 pub struct Painter {
     style: Style,
-    map_ink: Option<(Format, Color, Ink)>,
+    level: Level,
+    inks: Inks,
     text_ink: Option<(Format, Color, Ink)>,
     label: Label,
-    line: Vec<u16>,
+    scratch: Scratch,
+}
+
+/// The inks of one style: the colour map's, that under a map in the place of the picture, and each class's.
+#[derive(Debug, Default)]
+struct Inks {
+    map: Option<(Format, Color, Ink)>,
+    ground: Option<(Format, Color, Ink)>,
+    classes: Vec<Option<(Format, Color, Ink)>>,
 }
 
 impl Painter {
     /// A painter with a style.
     pub fn new(style: Style) -> Self {
-        Self { style, map_ink: None, text_ink: None, label: Label::default(), line: Vec::new() }
+        Self {
+            style,
+            level: Level::new(),
+            inks: Inks::default(),
+            text_ink: None,
+            label: Label::default(),
+            scratch: Scratch::default(),
+        }
     }
 
     /// Another style from the next frame on.
     pub fn set_style(&mut self, style: Style) {
         if style != self.style {
             self.style = style;
-            self.map_ink = None;
+            self.inks = Inks::default();
         }
     }
 
-    /// Blends `map` (h x w values >= 0 of any scale; scaled by its own maximum) over the part of `region` inside the frame,
-    /// bilinearly between the centres of its cells. Returns whether it painted: a map without a value above zero, one that
-    /// is not finite, or a region beside the frame paints nothing.
+    /// The instruction sets that this CPU has a painter for, the widest first: for tests, which try each.
+    #[doc(hidden)]
+    pub fn levels() -> Vec<Level> {
+        let best = Level::new();
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        return [
+            best.as_avx512().map(Level::Avx512),
+            best.as_avx2().map(Level::Avx2),
+            best.as_sse4_2().map(Level::Sse4_2),
+            best.as_sse2().map(Level::Sse2),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+        vec![best]
+    }
+
+    /// Paints with this instruction set.
+    #[doc(hidden)]
+    pub fn set_level(&mut self, level: Level) {
+        self.level = level;
+    }
+
+    /// Paints `map` (h x w values of any scale, scaled by its own largest) over the part of `region` inside the frame. Negative
+    /// values count as none, unless the colour map is a signed one.
+    ///
+    /// Returns whether it painted: a map that is zero everywhere, one that is not finite, or a region beside the frame
+    /// paints nothing.
     pub fn paint(&mut self, frame: &mut FrameMut, map: ArrayView2<f32>, region: Region) -> Result<bool> {
-        let across = covered(region.x, region.width, frame.width);
-        let down = covered(region.y, region.height, frame.height);
-        let Some(heat) = Heat::new(map).filter(|_| !across.is_empty() && !down.is_empty()) else {
+        let signed = self.style.colormap.is_signed();
+        let peak = map.iter().copied().fold(0.0f32, |most, v| most.max(if signed { v.abs() } else { v }));
+        self.paint_against(frame, map, peak, region)
+    }
+
+    /// The same for a map that is scaled already: 1 (and more) is full heat, -1 the opposite for signed colour maps.
+    pub fn paint_scaled(&mut self, frame: &mut FrameMut, map: ArrayView2<f32>, region: Region) -> Result<bool> {
+        self.paint_against(frame, map, 1.0, region)
+    }
+
+    fn paint_against(&mut self, frame: &mut FrameMut, map: ArrayView2<f32>, peak: f32, region: Region) -> Result<bool> {
+        let style = self.style;
+        let signed = style.colormap.is_signed();
+        if style.output_mode == OutputMode::None || !map.iter().all(|v| v.is_finite()) || !peak.is_finite() {
             return Ok(false);
+        }
+        let empty = map.iter().all(|&v| v == 0.0 || v < 0.0 && !signed);
+        let Self { inks, scratch, level, .. } = self;
+        let tools = (*level, scratch);
+        if style.output_mode == OutputMode::Heatmap && (empty || !covers(region, frame)) {
+            let cold = if signed { TOP / 2 } else { 0 };
+            let ink = kept(&mut inks.map, frame, |heat| style.shade(heat));
+            let all = (0..frame.width, 0..frame.height);
+            blend(frame, all, ink, (*level, &mut *tools.1), |_, columns| Flat { level: cold, columns: columns.len() });
+        }
+        let Some(area) = area(style, region, frame).filter(|_| !empty) else { return Ok(false) };
+        let shown = |v: f32| match style.output_mode {
+            OutputMode::Mask => v.abs() / peak / style.threshold.max(f32::MIN_POSITIVE),
+            OutputMode::Contour if signed => v.abs() / peak,
+            _ if signed => (v / peak + 1.0) / 2.0,
+            _ => v / peak,
         };
-        let Style { colormap, alpha } = self.style;
-        let opacity = (alpha.clamp(0.0, 1.0) * f32::from(OPAQUE)).round() as u16;
-        let ink = kept(&mut self.map_ink, frame, |level| {
-            (colormap.at(level as f32 / (LEVELS - 1) as f32).map(f32::from), opacity)
-        });
-        blend(frame, (across, down), ink, &mut self.line, |grid, columns| {
-            let mut sampler = heat.on(grid, region, columns);
-            move |y, levels: &mut [u16]| sampler.fill(y, levels)
-        });
+        let heat = Heat::new(map, style.smooth, shown);
+        let ink = kept(&mut inks.map, frame, |heat| style.shade(heat));
+        draw(frame, style, &heat, area, ink, tools);
         Ok(true)
+    }
+
+    /// Paints several classes' maps, scaled already, one over the other, each in its own [`hue`] and the more opaque the hotter;
+    /// a mask lets through what mattered to any of them. Negative values count as none. Returns whether it painted.
+    pub fn paint_classes(&mut self, frame: &mut FrameMut, maps: &[ArrayView2<f32>], region: Region) -> Result<bool> {
+        let style = self.style;
+        if style.output_mode == OutputMode::None || !maps.iter().flatten().all(|v| v.is_finite()) {
+            return Ok(false);
+        }
+        if let (OutputMode::Mask, Some(first)) = (style.output_mode, maps.first()) {
+            let most = |at| maps.iter().filter_map(|map| map.get(at)).fold(0.0f32, |most, &v| most.max(v));
+            let any = ndarray::Array2::from_shape_fn(first.dim(), most);
+            return self.paint_scaled(frame, any.view(), region);
+        }
+        let Self { inks, scratch, level, .. } = self;
+        if style.output_mode == OutputMode::Heatmap {
+            let ink = kept(&mut inks.ground, frame, |_| ([0.0; 3], 1.0));
+            let all = (0..frame.width, 0..frame.height);
+            blend(frame, all, ink, (*level, scratch), |_, columns| Flat { level: 0, columns: columns.len() });
+        }
+        let Some(area) = area(style, region, frame) else { return Ok(false) };
+        inks.classes.resize_with(inks.classes.len().max(maps.len()), || None);
+        let mut painted = false;
+        for (class, (map, slot)) in maps.iter().zip(&mut inks.classes).enumerate() {
+            if map.iter().any(|&v| v > 0.0) {
+                let heat = Heat::new(map.view(), style.smooth, |v| v);
+                let ink = kept(slot, frame, |heat| style.shade_of_class(class, heat));
+                draw(frame, style, &heat, area.clone(), ink, (*level, scratch));
+                painted = true;
+            }
+        }
+        Ok(painted)
     }
 
     /// Writes lines of text in the upper left corner, white on a dark translucent box, a line a 24th of the frame's
     /// height. What does not fit is cut off.
     pub fn write(&mut self, frame: &mut FrameMut, lines: &[String]) -> Result<()> {
         self.label.update(lines, (frame.width, frame.height));
-        let ink = kept(&mut self.text_ink, frame, |level| {
-            let word = level as f32 / (LEVELS - 1) as f32;
-            let opacity = BOX_OPACITY + (f32::from(OPAQUE) - BOX_OPACITY) * word;
+        let ink = kept(&mut self.text_ink, frame, |word| {
+            let opacity = BOX_OPACITY + (1.0 - BOX_OPACITY) * word;
             // White over black, both translucent: the share of white in what covers.
-            ([255.0 * f32::from(OPAQUE) * word / opacity; 3], opacity.round() as u16)
+            ([255.0 * word / opacity; 3], opacity)
         });
         let label = &self.label;
-        blend(frame, label.area(), ink, &mut self.line, |grid, columns| {
-            move |y, levels: &mut [u16]| label.fill(grid, columns.clone(), y, levels)
+        blend(frame, label.area(), ink, (self.level, &mut self.scratch), |grid, columns| Words {
+            label,
+            grid,
+            columns,
         });
         Ok(())
+    }
+}
+
+impl Style {
+    /// Steps of the opacity: what 8-bit frames are blended in.
+    fn alpha(&self) -> f32 {
+        // not clamp, which leaves NaN as it is
+        if self.alpha > 0.0 { (self.alpha.min(1.0) * 256.0).round() / 256.0 } else { 0.0 }
+    }
+
+    /// RGB (0..=255) and opacity of a map's `heat` (0..=1; from -1 on for a signed colour map), as [`Heat`] scales it.
+    fn shade(&self, heat: f32) -> ([f32; 3], f32) {
+        let signed = self.colormap.is_signed();
+        let strength = if signed { (2.0 * heat - 1.0).abs() } else { heat };
+        match (self.output_mode, self.alpha_mode) {
+            (OutputMode::Heatmap, _) => (self.colormap.rgb(heat), 1.0),
+            (OutputMode::Mask, _) => ([0.0; 3], self.alpha() * (1.0 - heat)),
+            (OutputMode::Contour, _) => {
+                let at = if signed { (1.0 + self.threshold) / 2.0 } else { self.threshold };
+                (self.colormap.rgb(at), self.line_opacity() * heat)
+            }
+            (_, AlphaMode::Constant) => (self.colormap.rgb(heat), self.alpha()),
+            (_, AlphaMode::Heat) => (self.colormap.rgb(heat), self.alpha() * strength),
+        }
+    }
+
+    /// The same where each class has a hue.
+    fn shade_of_class(&self, class: usize, heat: f32) -> ([f32; 3], f32) {
+        let opacity = match self.output_mode {
+            OutputMode::Heatmap => 1.0,
+            OutputMode::Contour => self.line_opacity(),
+            _ => self.alpha(),
+        };
+        (hue(class).map(f32::from), opacity * heat)
+    }
+
+    fn line_opacity(&self) -> f32 {
+        (2.0 * self.alpha()).min(1.0)
+    }
+
+    /// Where the map's region lies in a frame that is painted in this style.
+    fn place(&self, region: Region, frame: &FrameMut) -> (Region, usize) {
+        match self.output_mode {
+            OutputMode::SideBySide => {
+                let left = frame.width / 2;
+                (Region { x: region.x + left as f32, ..region }, left)
+            }
+            _ => (region, 0),
+        }
+    }
+}
+
+type Area = (Region, Range<usize>, Range<usize>);
+
+/// The region and the pixels of it that are painted; `None` if there are none.
+fn area(style: Style, region: Region, frame: &FrameMut) -> Option<Area> {
+    let (region, left) = style.place(region, frame);
+    let across = covered(region.x, region.width, frame.width);
+    let across = across.start.max(left)..across.end.max(left);
+    let down = covered(region.y, region.height, frame.height);
+    (!across.is_empty() && !down.is_empty()).then_some((region, across, down))
+}
+
+fn draw(
+    frame: &mut FrameMut,
+    style: Style,
+    heat: &Heat,
+    (region, across, down): Area,
+    ink: &Ink,
+    tools: (Level, &mut Scratch),
+) {
+    if style.output_mode == OutputMode::Contour {
+        let width = (frame.height as f32 / 270.0).max(1.5);
+        let spacing = heat.spacing(region);
+        blend(frame, (across, down), ink, tools, |grid, columns| {
+            Outline::new(heat.on(grid, region, columns), grid, style.threshold, width, spacing)
+        });
+    } else {
+        blend(frame, (across, down), ink, tools, |grid, columns| heat.on(grid, region, columns));
+    }
+}
+
+/// One level everywhere.
+struct Flat {
+    level: u16,
+    columns: usize,
+}
+
+impl Source for Flat {
+    fn fill<S: Simd>(&mut self, _: S, _: usize, levels: &mut [u16]) -> Range<usize> {
+        levels.fill(self.level);
+        0..self.columns
+    }
+}
+
+struct Words<'a> {
+    label: &'a Label,
+    grid: &'static Grid,
+    columns: Range<usize>,
+}
+
+impl Source for Words<'_> {
+    fn fill<S: Simd>(&mut self, _: S, y: usize, levels: &mut [u16]) -> Range<usize> {
+        self.label.fill(self.grid, self.columns.clone(), y, levels);
+        0..self.columns.len()
     }
 }
 
@@ -96,13 +300,18 @@ impl Painter {
 fn kept<'a>(
     slot: &'a mut Option<(Format, Color, Ink)>,
     frame: &FrameMut,
-    shade: impl Fn(usize) -> ([f32; 3], u16),
+    shade: impl Fn(f32) -> ([f32; 3], f32),
 ) -> &'a Ink {
     let (format, color) = (frame.format, frame.color);
     if slot.as_ref().is_some_and(|(f, c, _)| (*f, *c) != (format, color)) {
         *slot = None;
     }
     &slot.get_or_insert_with(|| (format, color, Ink::new(format, color, shade))).2
+}
+
+fn covers(region: Region, frame: &FrameMut) -> bool {
+    covered(region.x, region.width, frame.width) == (0..frame.width)
+        && covered(region.y, region.height, frame.height) == (0..frame.height)
 }
 
 /// The pixels whose centres lie in `origin..origin + extent`, of `size` pixels.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use ab_glyph::{Font, FontRef, GlyphId, PxScale, ScaleFont, point};
 
-use super::blend::LEVELS;
+use super::kernel::TOP;
 use crate::frame::format::Grid;
 
 static FONT: LazyLock<FontRef<'static>> = LazyLock::new(|| {
@@ -98,7 +98,7 @@ impl Label {
                 .flat_map(|row| &self.coverage[row * self.size.0..][columns.clone()])
                 .map(|&pixel| usize::from(pixel))
                 .sum();
-            *level = (sum * (LEVELS - 1) / (255 * rows.len() * columns.len()).max(1)) as u16;
+            *level = (sum * usize::from(TOP) / (255 * rows.len() * columns.len()).max(1)) as u16;
         }
     }
 }

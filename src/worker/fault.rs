@@ -1,20 +1,27 @@
-//! Faults on purpose, for tests: a load that fails, runs that fail, hang, panic, or take their time.
+//! Faults on purpose, for tests: a load that fails, a provider that is slow to build or fails, runs that fail, hang, panic, or take their
+//! time.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::queue::Job;
 use super::room::{Interrupt, Model};
-use super::{Asked, lock};
-use crate::engine::Interrupter;
+use super::{Source, Worker, lock};
+use crate::engine::{Interrupter, Provider};
 use crate::error::{Error, Result};
-use crate::explain::Explanation;
-use crate::frame::Region;
+use crate::explain::{Explainer, Explanation, Opening, ProviderInfo};
+
+/// The provider that the CPU poses as, where one is to fail or to be slow.
+const POSE: Provider = Provider::Plugin;
 
 /// What goes wrong, as in "fail-every=3,slow-ms=100"; runs are counted from 1.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Faults {
     fail_load: u64,
     slow_load_ms: u64,
+    fail_place: u64,
+    slow_place_ms: u64,
+    lose_provider_at: u64,
     fail_every: u64,
     nan_every: u64,
     hang_at: u64,
@@ -36,6 +43,9 @@ impl std::str::FromStr for Faults {
             *match name {
                 "fail-load" => &mut faults.fail_load,
                 "slow-load-ms" => &mut faults.slow_load_ms,
+                "fail-place" => &mut faults.fail_place,
+                "slow-place-ms" => &mut faults.slow_place_ms,
+                "lose-provider-at" => &mut faults.lose_provider_at,
                 "fail-every" => &mut faults.fail_every,
                 "nan-every" => &mut faults.nan_every,
                 "hang-at" => &mut faults.hang_at,
@@ -77,21 +87,44 @@ impl Pause {
 
 impl Faults {
     /// What goes wrong with the load.
-    pub(super) fn load(&self, interrupter: &Interrupter) -> Result<()> {
-        let step = Duration::from_millis(1);
-        for _ in 0..self.slow_load_ms {
-            if interrupter.is_barred() {
-                return Err(Error::Interrupted);
-            }
-            std::thread::sleep(step);
-        }
+    fn load(&self, interrupter: &Interrupter) -> Result<()> {
+        pause(self.slow_load_ms, interrupter)?;
         match self.fail_load {
             0 => Ok(()),
             _ => Err(Error::ModelUnusable { why: "its load fails on purpose".into() }),
         }
     }
 
-    pub(super) fn wrap(self, model: Box<dyn Model>, interrupter: Interrupter) -> (Box<dyn Model>, Interrupt) {
+    /// What goes wrong on the way to the provider.
+    fn place(&self, interrupter: &Interrupter) -> Result<()> {
+        pause(self.slow_place_ms, interrupter)?;
+        match self.fail_place {
+            0 => Ok(()),
+            _ => Err(Error::Provider { name: POSE.name(), why: "it fails on purpose".into(), needs: "it is a test" }),
+        }
+    }
+
+    /// Whether there is to be a provider that is not the CPU.
+    fn poses(&self) -> bool {
+        self.fail_place + self.slow_place_ms + self.lose_provider_at > 0
+    }
+
+    /// The same without those of a provider.
+    fn on_cpu(self) -> Faults {
+        Faults { fail_place: 0, slow_place_ms: 0, lose_provider_at: 0, ..self }
+    }
+
+    fn spawn(self, source: &Source, explainer: Explainer) -> Result<Worker> {
+        let poses = self.poses() && explainer.elsewhere().is_none();
+        let mut worker =
+            Worker::with(explainer, source.batch_timeout, |model, interrupter| self.wrap(model, interrupter))?;
+        if poses {
+            worker.info.provider.name = POSE.name();
+        }
+        Ok(worker)
+    }
+
+    fn wrap(self, model: Box<dyn Model>, interrupter: Interrupter) -> (Box<dyn Model>, Interrupt) {
         let pause = Arc::new(Pause::default());
         let faulty = Faulty { model, faults: self, pause: pause.clone(), runs: 0 };
         let interrupt = move |on| {
@@ -100,6 +133,34 @@ impl Faults {
         };
         (Box::new(faulty), Box::new(interrupt))
     }
+}
+
+/// So long, unless it is interrupted.
+fn pause(ms: u64, interrupter: &Interrupter) -> Result<()> {
+    for _ in 0..ms {
+        if interrupter.is_barred() {
+            return Err(Error::Interrupted);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
+/// The open model's thread, if its faults let it be; `interim` is given it on the CPU where they are of a provider.
+pub(super) fn worker(source: &Source, opening: &Opening, interim: impl Fn(&Explainer) -> Result<()>) -> Result<Worker> {
+    let faults: Faults = source.fault.parse()?;
+    faults.load(&opening.interrupter())?;
+    let explainer = Explainer::open_watched(&source.model, &source.options, opening)?;
+    if faults.poses() && explainer.elsewhere().is_none() {
+        interim(&explainer)?;
+    }
+    faults.place(&opening.interrupter())?;
+    faults.spawn(source, explainer)
+}
+
+/// That of the model on the CPU meanwhile.
+pub(super) fn spawn(source: &Source, explainer: Explainer) -> Result<Worker> {
+    source.fault.parse::<Faults>()?.on_cpu().spawn(source, explainer)
 }
 
 struct Faulty {
@@ -119,7 +180,7 @@ impl Model for Faulty {
         assert!(self.runs != self.faults.kill_at && !every(self.faults.kill_every, self.runs), "killed on purpose");
     }
 
-    fn run(&mut self, input: &mut [f32], asked: &Asked, region: Region) -> Result<Explanation> {
+    fn run(&mut self, jobs: &mut [Job]) -> Result<Vec<Explanation>> {
         let Faulty { faults, runs, .. } = self;
         if faults.slow_ms > 0 {
             self.pause.take(Some(Duration::from_millis(faults.slow_ms)))?;
@@ -128,16 +189,27 @@ impl Model for Faulty {
             self.pause.take(None)?;
         }
         assert!(*runs != faults.panic_at, "panics on purpose");
-        if every(faults.fail_every, *runs) {
+        let lost = faults.lose_provider_at > 0 && *runs >= faults.lose_provider_at;
+        if lost || every(faults.fail_every, *runs) {
             return Err(Error::Inference { why: "it fails on purpose".into() });
         }
         if every(faults.nan_every, *runs) {
-            input.fill(f32::NAN);
+            jobs.iter_mut().for_each(|job| job.input.fill(f32::NAN));
         }
-        self.model.run(input, asked, region)
+        self.model.run(jobs)
     }
 
     fn renew(&mut self) -> Result<()> {
         self.model.renew()
+    }
+
+    fn elsewhere(&self) -> Option<&'static str> {
+        self.model.elsewhere().or(self.faults.poses().then(|| POSE.name()))
+    }
+
+    fn on_cpu(&self) -> Result<(Box<dyn Model>, ProviderInfo)> {
+        let (model, provider) = self.model.on_cpu()?;
+        let (faults, pause, runs) = (self.faults.clone().on_cpu(), self.pause.clone(), self.runs);
+        Ok((Box::new(Faulty { model, faults, pause, runs }), provider))
     }
 }

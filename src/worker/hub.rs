@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::{Stopper, Worker, guard, lock};
 use crate::engine::Interrupter;
@@ -21,6 +21,8 @@ pub struct Source {
     pub share: bool,
     /// Parts those that would share otherwise.
     pub engine_id: String,
+    /// How long a picture waits for others, where [`Options::batch_size`] says that there are several in a run.
+    pub batch_timeout: Duration,
     /// What is to go wrong, as [`Faults`](super::fault::Faults) reads it.
     #[cfg(feature = "fault-injection")]
     pub fault: String,
@@ -31,6 +33,8 @@ pub struct Source {
 pub enum News {
     /// A stage has begun.
     Stage(Stage),
+    /// It is open on the CPU, which may explain until its provider is ready.
+    Interim,
     /// The model is open.
     Open,
     /// It cannot be opened.
@@ -57,6 +61,10 @@ struct Load {
 struct State {
     waiting: Vec<(u64, Tell)>,
     next: u64,
+    /// Somebody would take it on the CPU meanwhile.
+    meanwhile: bool,
+    /// It is open there.
+    interim: Option<Arc<Worker>>,
     outcome: Option<Outcome>,
 }
 
@@ -90,28 +98,29 @@ impl Key {
     }
 }
 
-/// Begins to open a model; `tell` is called from another thread. Where the same is open or being opened already, that is taken.
+/// Begins to open a model; `tell` is called from another thread. Where the same is open or being opened already, that is taken. Where its
+/// provider may take its time, it is opened on the CPU first, for those who ask for that with `meanwhile`: see [`Loading::interim`].
 ///
 /// # Errors
 /// [`Error::ModelNotFound`] and [`Error::ModelUnreadable`] at once; all others come from [`Loading::wait`] and [`Loading::poll`].
-pub fn open(source: Source, tell: impl Fn(&News) + Send + Sync + 'static) -> Result<Loading> {
+pub fn open(source: Source, meanwhile: bool, tell: impl Fn(&News) + Send + Sync + 'static) -> Result<Loading> {
     Explainer::readable(&source.model)?;
     let tell: Tell = Arc::new(tell);
     let key = Key::of(&source);
     let mut hub = lock(&HUB);
     hub.retain(|entry| entry.worker.strong_count() > 0 || entry.load.strong_count() > 0);
     if let Some(entry) = hub.iter().find(|entry| key.as_ref() == Some(&entry.key)) {
-        if let Some(worker) = entry.worker.upgrade().filter(|worker| !worker.is_lost()) {
+        if let Some(worker) = entry.worker.upgrade().filter(|worker| worker.is_well()) {
             drop(hub);
             tell(&News::Open);
-            return Ok(Load::new(Some(Ok(worker))).join(tell));
+            return Ok(Load::new(Some(Ok(worker))).join(meanwhile, tell));
         }
         if let Some(load) = entry.load.upgrade() {
-            return Ok(load.join(tell));
+            return Ok(load.join(meanwhile, tell));
         }
     }
     let load = Load::new(None);
-    let loading = load.join(tell);
+    let loading = load.join(meanwhile, tell);
     if let Some(key) = key {
         hub.retain(|entry| entry.key != key);
         hub.push(Entry { key, load: Arc::downgrade(&load), worker: Weak::new() });
@@ -134,8 +143,9 @@ impl Load {
         Arc::new(Load { state, ready: Condvar::new(), interrupter: Interrupter::default() })
     }
 
-    fn join(self: &Arc<Self>, tell: Tell) -> Loading {
+    fn join(self: &Arc<Self>, meanwhile: bool, tell: Tell) -> Loading {
         let mut state = lock(&self.state);
+        state.meanwhile |= meanwhile;
         let id = state.next;
         state.next += 1;
         state.waiting.push((id, tell));
@@ -155,8 +165,11 @@ impl Load {
                 load.tell(&News::Stage(stage));
             }
         };
-        let opening = Opening::new(tell, self.interrupter.clone());
-        let outcome = guard(|| worker(source, &opening)).map(Arc::new).map_err(Arc::new);
+        let (load, asked) = (Arc::downgrade(&self), source.clone());
+        let interim =
+            move |opened: &Explainer| load.upgrade().map_or(Ok(()), |load| load.explain_meanwhile(&asked, opened));
+        let opening = Opening::new(tell, self.interrupter.clone()).with_interim(interim);
+        let outcome = guard(|| self.worker(source, &opening)).map(Arc::new).map_err(Arc::new);
         let news = match &outcome {
             Ok(_) => News::Open,
             Err(error) => News::Failed(error.clone()),
@@ -173,26 +186,44 @@ impl Load {
         let mut state = lock(&self.state);
         // Whoever takes the outcome is told none the less.
         let tells = state.tells();
+        // Where there is nothing else, they keep it.
+        let interim = if outcome.is_ok() { state.interim.take() } else { None };
         let dropped = if state.waiting.is_empty() { Some(outcome) } else { state.outcome.replace(outcome) };
         self.ready.notify_all();
         drop((state, hub));
-        drop(dropped);
+        drop((dropped, interim));
         tells.iter().for_each(|tell| tell(&news));
+    }
+
+    /// What was opened is to move to its provider: the CPU explains until then.
+    fn explain_meanwhile(&self, source: &Source, opened: &Explainer) -> Result<()> {
+        if !lock(&self.state).meanwhile {
+            return Ok(());
+        }
+        let worker = spawn(source, opened.on_cpu()?)?;
+        lock(&self.state).interim = Some(Arc::new(worker));
+        self.tell(&News::Interim);
+        Ok(())
+    }
+
+    #[cfg(not(feature = "fault-injection"))]
+    fn worker(&self, source: &Source, opening: &Opening) -> Result<Worker> {
+        spawn(source, Explainer::open_watched(&source.model, &source.options, opening)?)
+    }
+
+    #[cfg(feature = "fault-injection")]
+    fn worker(&self, source: &Source, opening: &Opening) -> Result<Worker> {
+        super::fault::worker(source, opening, |opened| self.explain_meanwhile(source, opened))
     }
 }
 
 #[cfg(not(feature = "fault-injection"))]
-fn worker(source: &Source, opening: &Opening) -> Result<Worker> {
-    Worker::spawn(Explainer::open_watched(&source.model, &source.options, opening)?)
+fn spawn(source: &Source, explainer: Explainer) -> Result<Worker> {
+    Worker::spawn(explainer, source.batch_timeout)
 }
 
 #[cfg(feature = "fault-injection")]
-fn worker(source: &Source, opening: &Opening) -> Result<Worker> {
-    let faults: super::fault::Faults = source.fault.parse()?;
-    faults.load(&opening.interrupter())?;
-    let explainer = Explainer::open_watched(&source.model, &source.options, opening)?;
-    Worker::with(explainer, |model, interrupter| faults.wrap(model, interrupter))
-}
+use super::fault::spawn;
 
 impl Loading {
     /// The open model, or why there is none; [`Error::Interrupted`] as soon as `stopper` is used: then one may wait anew.
@@ -214,7 +245,12 @@ impl Loading {
         }
     }
 
-    /// The same, if it is known already.
+    /// The model on the CPU, where its provider takes its time; until it is ready there, or for good where it fails.
+    pub fn interim(&self) -> Option<Arc<Worker>> {
+        lock(&self.load.state).interim.clone()
+    }
+
+    /// What [`Loading::wait`] gives, if it is known already.
     pub fn poll(&self) -> Option<Result<Arc<Worker>, Arc<Error>>> {
         lock(&self.load.state).outcome.clone()
     }
@@ -228,13 +264,13 @@ impl Drop for Loading {
         if !state.waiting.is_empty() {
             return;
         }
-        let outcome = state.outcome.take();
+        let (outcome, interim) = (state.outcome.take(), state.interim.take());
         if outcome.is_none() {
             hub.retain(|entry| !std::ptr::eq(entry.load.as_ptr(), Arc::as_ptr(&self.load)));
             self.load.interrupter.bar(true);
         }
         drop((state, hub));
-        drop(outcome); // joins the thread, where nobody has taken it
+        drop((outcome, interim)); // joins the threads, where nobody has taken them
     }
 }
 

@@ -1,14 +1,15 @@
-//! One engine's thread and its queue: a place for each stream, served in turns.
+//! One engine's thread: serves its queue, alone or several at once, and is started anew where it dies.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::queue::{Done, Job, Table};
+use super::retreat::{Retreat, Retreating};
 use super::{Asked, guard, lock};
 use crate::error::{Error, Result, panic_text};
-use crate::explain::Explanation;
+use crate::explain::{Explanation, ProviderInfo};
 use crate::frame::Region;
 
 /// A thread that dies is started anew so many times.
@@ -18,64 +19,30 @@ const PATIENCE: Duration = Duration::from_millis(300);
 
 /// What the thread runs.
 pub(super) trait Model: Send {
-    /// One job; `input` is the stream's buffer, which goes back to it.
-    fn run(&mut self, input: &mut [f32], asked: &Asked, region: Region) -> Result<Explanation>;
+    /// One job, or several that are run at once; their inputs are the streams' buffers, which go back to them.
+    fn run(&mut self, jobs: &mut [Job]) -> Result<Vec<Explanation>>;
 
     /// Called before each run, outside of what is caught: the place where the tests let the thread die.
     fn begin(&mut self) {}
 
     /// A new session in place of one that may be broken: after a death of the thread.
     fn renew(&mut self) -> Result<()>;
+
+    /// The provider that it runs on, if that is not the CPU.
+    fn elsewhere(&self) -> Option<&'static str>;
+
+    /// The same on the CPU, stopped by what stops this one.
+    fn on_cpu(&self) -> Result<(Box<dyn Model>, ProviderInfo)>;
 }
 
 /// Called with `true`, ends the run in progress even if it has not quite begun, with `false` lets runs begin again.
 pub(super) type Interrupt = Box<dyn Fn(bool) + Send + Sync>;
 
-#[derive(Debug)]
-pub(super) struct Job {
-    pub ticket: u64,
-    pub input: Vec<f32>,
-    pub asked: Asked,
-    pub region: Region,
-    pub queued: Instant,
-}
-
-#[derive(Debug)]
-pub(super) struct Done {
-    pub ticket: u64,
-    pub result: Result<Explanation>,
-    pub queued: Instant,
-    pub begun: Instant,
-    pub done: Instant,
-}
-
-/// One stream's part of the queue.
-#[derive(Debug)]
-pub(super) struct Place {
-    id: u64,
-    /// The ticket of the next job.
-    next: u64,
-    /// Nobody waits for the answers to jobs before this one.
-    floor: u64,
-    pub jobs: VecDeque<Job>,
-    pub done: VecDeque<Done>,
-    pub spare: Vec<Vec<f32>>,
-    news: Arc<Condvar>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Table {
-    places: Vec<Place>,
-    /// Whose turn it is, of `places`.
-    turn: usize,
-    next_id: u64,
-    /// Place and ticket of the job that runs.
-    running: Option<(u64, u64)>,
-    closing: bool,
-    ended: bool,
-    restarts: u64,
-    /// Why the thread was given up.
-    lost: Option<String>,
+/// How many jobs are run at once, and how long one waits for others.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Batches {
+    pub most: usize,
+    pub timeout: Duration,
 }
 
 pub(super) struct Shared {
@@ -83,6 +50,8 @@ pub(super) struct Shared {
     work: Condvar,
     end: Condvar,
     interrupt: Interrupt,
+    batches: Batches,
+    retreat: Arc<OnceLock<Retreat>>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -101,12 +70,14 @@ pub(super) struct Room {
 }
 
 impl Room {
-    pub fn start(len: usize, mut model: Box<dyn Model>, interrupt: Interrupt) -> Result<Room> {
+    pub fn start(len: usize, batches: Batches, model: Box<dyn Model>, interrupt: Interrupt) -> Result<Room> {
         let (table, work, end) = (Mutex::default(), Condvar::new(), Condvar::new());
-        let shared = Arc::new(Shared { table, work, end, interrupt });
+        let retreat = Arc::new(OnceLock::new());
+        let mut model = Retreating::new(model, retreat.clone());
+        let shared = Arc::new(Shared { table, work, end, interrupt, batches, retreat });
         let room = shared.clone();
         let live = move || {
-            room.live(&mut *model);
+            room.live(&mut model);
             drop(model);
             lock(&room.table).ended = true;
             room.end.notify_all();
@@ -127,6 +98,10 @@ impl Room {
     pub fn is_lost(&self) -> bool {
         self.shared.table().lost.is_some()
     }
+
+    pub fn retreat(&self) -> Option<&Retreat> {
+        self.shared.retreat.get()
+    }
 }
 
 impl Drop for Room {
@@ -136,7 +111,7 @@ impl Drop for Room {
         (self.shared.interrupt)(true);
         self.shared.work.notify_all();
         let waited = self.shared.end.wait_timeout_while(table, PATIENCE, |table| !table.ended);
-        let ended = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0.ended;
+        let ended = waited.unwrap_or_else(PoisonError::into_inner).0.ended;
         if let (true, Some(thread)) = (ended, self.thread.take()) {
             // What may panic in it is caught in it.
             let _ = thread.join();
@@ -149,49 +124,27 @@ impl Shared {
         lock(&self.table)
     }
 
-    /// A new place; its number.
-    pub fn enter(&self) -> (u64, Arc<Condvar>) {
-        let mut table = self.table();
-        let (id, news) = (table.next_id, Arc::new(Condvar::new()));
-        table.next_id += 1;
-        let (jobs, done, spare) = (VecDeque::new(), VecDeque::new(), Vec::new());
-        table.places.push(Place { id, next: 0, floor: 0, jobs, done, spare, news: news.clone() });
-        (id, news)
-    }
-
-    /// Gives up a place, and ends the run in progress if it is for it.
+    /// Gives up a place, and ends the run in progress if it is for nobody else.
     pub fn leave(&self, id: u64) {
         self.forget(id, true);
-        self.table().places.retain(|place| place.id != id);
+        self.table().leave(id);
     }
 
-    /// Puts a job at the end of a place's queue, `replace` takes back those that have not begun. Returns its ticket, and how many were
-    /// taken back.
+    /// A job at the end of a place's queue, as [`Place::ask`](super::queue::Place::ask).
     pub fn ask(&self, id: u64, input: Vec<f32>, asked: Asked, region: Region, replace: bool) -> (u64, usize) {
-        let mut table = self.table();
-        let Some(place) = table.place(id) else { return (0, 0) };
-        let replaced = if replace { place.jobs.len() } else { 0 };
-        if replace {
-            place.spare.extend(place.jobs.drain(..).map(|job| job.input));
-        }
-        let ticket = place.next;
-        place.next += 1;
-        place.jobs.push_back(Job { ticket, input, asked, region, queued: Instant::now() });
+        let asked = self.table().place(id).map(|place| place.ask(input, asked, region, replace));
         self.work.notify_all();
-        (ticket, replaced)
+        asked.unwrap_or_default()
     }
 
-    /// Nobody waits any more for the answers to what a place has asked so far; `interrupt` ends the run in progress if it is for it.
+    /// Nobody waits any more for the answers to what a place has asked so far; `interrupt` ends the run in progress if it is for it and
+    /// nobody else.
     pub fn forget(&self, id: u64, interrupt: bool) {
         let mut table = self.table();
-        let running = table.running.is_some_and(|(of, _)| of == id);
         let Some(place) = table.place(id) else { return };
-        place.spare.extend(place.jobs.drain(..).map(|job| job.input));
-        place.done.clear();
-        place.floor = place.next;
-        place.news.notify_all();
-        if interrupt && running {
-            // Under the lock: it cannot fall on the next job.
+        place.forget();
+        if interrupt && table.runs_in_vain(id) {
+            // Under the lock: it cannot fall on the next run.
             (self.interrupt)(true);
         }
     }
@@ -200,13 +153,11 @@ impl Shared {
     fn live(&self, model: &mut dyn Model) {
         while let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.serve(model))) {
             let why = panic_text(&*panic).to_string();
-            let dead = format!("its thread died ({why}) and is started anew");
-            self.answer_running(Err(Error::Inference { why: dead }));
+            self.answer_running(&format!("its thread died ({why}) and is started anew"));
             let mut table = self.table();
             let renewed = if table.restarts < RESTARTS {
                 table.restarts += 1;
                 drop(table);
-                // Here a provider that fails for good would give its place to the next one.
                 guard(|| model.renew()).map_err(|error| error.to_string())
             } else {
                 drop(table);
@@ -219,83 +170,88 @@ impl Shared {
     }
 
     fn serve(&self, model: &mut dyn Model) {
-        while let Some((mut job, lost)) = self.next() {
+        while let Some((mut jobs, lost)) = self.next() {
             let begun = Instant::now();
-            let result = match lost {
-                Some(why) => Err(Error::WorkerLost { restarts: RESTARTS, why }),
+            let results = match lost {
+                Some(why) => {
+                    let lost = |_: &Job| Err(Error::WorkerLost { restarts: RESTARTS, why: why.clone() });
+                    jobs.iter().map(lost).collect()
+                }
                 None => {
                     model.begin();
-                    guard(|| model.run(&mut job.input, &job.asked, job.region))
+                    run(model, &mut jobs)
                 }
             };
-            self.finish(job, result, begun);
+            self.finish(jobs, results, begun);
         }
     }
 
-    /// The next job in fair turns, as soon as there is one; `None` at the end. With it, why the thread was given up, if it was.
-    fn next(&self) -> Option<(Job, Option<String>)> {
+    /// What to run next, as soon as there is something and others to be run with it, or have not come in time; `None` at the end. With
+    /// it, why the thread was given up, if it was.
+    fn next(&self) -> Option<(Vec<Job>, Option<String>)> {
         let mut table = self.table();
+        // That of the first job, even if a newer one takes its place.
+        let mut until = None;
         loop {
             if table.closing {
                 return None;
             }
-            let (count, turn) = (table.places.len(), table.turn);
-            let with_work = (0..count).map(|i| (turn + i) % count).find(|&at| !table.places[at].jobs.is_empty());
-            if let Some(at) = with_work
-                && let Some(job) = table.places[at].jobs.pop_front()
-            {
-                table.turn = at + 1;
-                table.running = Some((table.places[at].id, job.ticket));
-                return Some((job, table.lost.clone()));
+            let Batches { most, timeout } = self.batches;
+            if let Some((count, since)) = table.ready() {
+                let until = *until.get_or_insert(since + timeout);
+                let left = until.saturating_duration_since(Instant::now());
+                if count >= most || left.is_zero() || table.lost.is_some() {
+                    return Some((table.take(most), table.lost.clone()));
+                }
+                table = self.work.wait_timeout(table, left).unwrap_or_else(PoisonError::into_inner).0;
+            } else {
+                until = None;
+                table = self.work.wait(table).unwrap_or_else(PoisonError::into_inner);
             }
-            table = self.work.wait(table).unwrap_or_else(std::sync::PoisonError::into_inner);
         }
     }
 
-    fn finish(&self, job: Job, result: Result<Explanation>, begun: Instant) {
+    fn finish(&self, jobs: Vec<Job>, results: Vec<Result<Explanation>>, begun: Instant) {
         let mut table = self.table();
-        let Some((id, _)) = table.running.take() else { return };
+        table.end();
         if !table.closing {
             (self.interrupt)(false);
         }
-        if let Some(place) = table.place(id) {
-            place.spare.push(job.input);
-            place.answer(Done { ticket: job.ticket, result, queued: job.queued, begun, done: Instant::now() });
+        let done = Instant::now();
+        for (job, result) in jobs.into_iter().zip(results) {
+            if let Some(place) = table.place(job.place) {
+                place.spare.push(job.input);
+                place.answer(Done { ticket: job.ticket, result, queued: job.queued, begun, done });
+            }
         }
     }
 
-    /// Answers a job whose run has taken its thread with it.
-    fn answer_running(&self, result: Result<Explanation>) {
+    /// Answers jobs whose run has taken its thread with it.
+    fn answer_running(&self, why: &str) {
         let mut table = self.table();
-        if let Some((id, ticket)) = table.running.take()
-            && let Some(place) = table.place(id)
-        {
+        let now = Instant::now();
+        for (id, ticket) in table.end() {
+            if let Some(place) = table.place(id) {
+                let result = Err(Error::Inference { why: why.into() });
+                place.answer(Done { ticket, result, queued: now, begun: now, done: now });
+            }
+        }
+        if !table.closing {
             (self.interrupt)(false);
-            let now = Instant::now();
-            place.answer(Done { ticket, result, queued: now, begun: now, done: now });
         }
     }
 }
 
-impl Table {
-    pub fn place(&mut self, id: u64) -> Option<&mut Place> {
-        self.places.iter_mut().find(|place| place.id == id)
-    }
-
-    /// Whether an answer is still to come.
-    pub fn owes(&mut self, id: u64) -> bool {
-        let running = self.running;
-        self.place(id).is_some_and(|place| {
-            !place.jobs.is_empty() || running.is_some_and(|(of, ticket)| of == id && ticket >= place.floor)
-        })
-    }
-}
-
-impl Place {
-    fn answer(&mut self, done: Done) {
-        if done.ticket >= self.floor {
-            self.done.push_back(done);
-        }
-        self.news.notify_all();
+/// Runs jobs at once; where that fails, one by one, so that what cannot be run fails alone.
+fn run(model: &mut dyn Model, jobs: &mut [Job]) -> Vec<Result<Explanation>> {
+    let count = jobs.len();
+    let all = |error: &dyn Fn() -> Error| (0..count).map(|_| Err(error())).collect();
+    match guard(|| model.run(jobs)) {
+        Ok(seen) => seen.into_iter().map(Ok).collect(),
+        Err(error) if count == 1 => vec![Err(error)],
+        Err(Error::Interrupted) => all(&|| Error::Interrupted),
+        // Each would take as long: a run takes the time of a full one.
+        Err(Error::TimeLimit { limit }) => all(&|| Error::TimeLimit { limit }),
+        Err(_) => jobs.chunks_mut(1).flat_map(|one| run(model, one)).collect(),
     }
 }

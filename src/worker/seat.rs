@@ -5,7 +5,8 @@ use std::sync::{Arc, Condvar, PoisonError};
 use std::time::Instant;
 
 use super::Asked;
-use super::room::{Done, Room};
+use super::queue::Done;
+use super::room::Room;
 use super::stopper::{Hook, Stopper};
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
@@ -40,7 +41,7 @@ pub struct Answer<T> {
 
 impl<T> Seat<T> {
     pub(super) fn new(room: &Arc<Room>, stopper: &Stopper) -> Seat<T> {
-        let (id, news) = room.shared().enter();
+        let (id, news) = room.shared().table().enter();
         let shared = Arc::downgrade(room.shared());
         let _hook = stopper.hook(move || {
             if let Some(shared) = shared.upgrade() {

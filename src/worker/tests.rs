@@ -1,5 +1,8 @@
 //! The worker with models that are closures: turns, tickets, cancelling, deaths.
 
+mod batches;
+mod retreat;
+
 use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
@@ -22,8 +25,8 @@ struct Plain<F> {
 }
 
 impl<F: FnMut(&[f32], &Asked) -> Result<Explanation> + Send> Model for Plain<F> {
-    fn run(&mut self, input: &mut [f32], asked: &Asked, _: Region) -> Result<Explanation> {
-        (self.run)(input, asked)
+    fn run(&mut self, jobs: &mut [Job]) -> Result<Vec<Explanation>> {
+        jobs.iter().map(|job| (self.run)(&job.input, &job.asked)).collect()
     }
 
     fn begin(&mut self) {
@@ -33,10 +36,20 @@ impl<F: FnMut(&[f32], &Asked) -> Result<Explanation> + Send> Model for Plain<F> 
     fn renew(&mut self) -> Result<()> {
         Ok(())
     }
+
+    fn elsewhere(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn on_cpu(&self) -> Result<(Box<dyn Model>, ProviderInfo)> {
+        unreachable!("it is there")
+    }
 }
 
+const ALONE: Batches = Batches { most: 1, timeout: Duration::ZERO };
+
 fn room(run: impl FnMut(&[f32], &Asked) -> Result<Explanation> + Send + 'static, interrupt: Interrupt) -> Arc<Room> {
-    Arc::new(Room::start(1, Box::new(Plain { run, deadly: None }), interrupt).unwrap())
+    Arc::new(Room::start(1, ALONE, Box::new(Plain { run, deadly: None }), interrupt).unwrap())
 }
 
 fn seat(room: &Arc<Room>) -> (Seat<u32>, Stopper) {
@@ -167,7 +180,7 @@ fn a_panic_in_the_model_is_one_error_and_the_next_job_works() {
 fn a_thread_that_dies_is_started_anew_three_times_and_then_every_answer_says_so() {
     let (kill, deadly) = mpsc::channel();
     let model = Plain { run: |_: &[f32], _: &Asked| Ok(explanation()), deadly: Some(deadly) };
-    let room = Arc::new(Room::start(1, Box::new(model), Box::new(|_| ())).unwrap());
+    let room = Arc::new(Room::start(1, ALONE, Box::new(model), Box::new(|_| ())).unwrap());
     let (mut seat, _) = seat(&room);
     for death in 1..=RESTARTS {
         kill.send(()).unwrap();

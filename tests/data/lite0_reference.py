@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
-from bench_peers import Lite0  # noqa: E402
+sys.path.insert(0, str(Path(__file__).parents[2] / "benches"))
+from peers import Lite0  # noqa: E402
 
 model = Lite0().eval()
 model.load_state_dict(torch.load(sys.argv[1], map_location="cpu"))

@@ -5,7 +5,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod blend;
 mod clips;
+#[cfg(feature = "fault-injection")]
+mod elsewhere;
 mod faults;
 mod fields;
 mod formats;

@@ -87,7 +87,7 @@ fn b41_the_plugin_loads_and_is_inspected_without_a_runtime() {
         "Filter/Effect/Analyzer/Video",
         "target-class",
         "resolved-target-layer",
-        "I420, (string)NV12",
+        "I420, (string)YV12",
         "SRC template: 'heatmap'",
         "On request",
         "Boxed pointer of type \"GstStructure\"",

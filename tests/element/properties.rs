@@ -19,7 +19,7 @@ fn own_properties() -> Vec<gst::glib::ParamSpec> {
 #[test]
 fn every_property_says_what_it_is_and_when_it_may_change() {
     let names: Vec<String> = own_properties().iter().map(|p| p.name().to_string()).collect();
-    assert_eq!(names.len() - usize::from(cfg!(feature = "fault-injection")), 47, "{names:?}");
+    assert_eq!(names.len() - usize::from(cfg!(feature = "fault-injection")), 50, "{names:?}");
     for property in own_properties() {
         let (name, flags) = (property.name(), property.flags());
         assert!(!property.nick().is_empty() && property.nick() != name, "{name} has no nick");
@@ -167,7 +167,7 @@ fn every_row_of_the_format_table_is_a_format_that_gstreamer_knows_and_the_pads_o
             assert!(template.caps().can_intersect(&caps), "{format:?} at {}", template.name_template());
         }
     }
-    assert_eq!(formats.len(), 9, "the README and this test name how many there are");
+    assert_eq!(formats.len(), 26, "the README and this test name how many there are");
 }
 
 #[test]

@@ -44,6 +44,19 @@ fn b42_a_library_that_is_named_computes_and_one_that_fails_is_a_warning() {
     assert!(text.contains("auto runs on cpu") && text.contains("Cargo.toml is not a shared library"), "{text}");
     drop(rig);
 
+    // The same where frames do not wait: what cannot be used is left for what explained meanwhile.
+    let mut rig =
+        Rig::new(info(VideoFormat::I420, 64, 48), &[&settings("Cargo.toml")[..], &[("mode", "async")]].concat());
+    let mut ms = 0;
+    let warnings = rig::until("a warning", || {
+        ms += 1;
+        rig.at(ms, 255, 0);
+        Some(rig.warnings()).filter(|warnings| !warnings.is_empty())
+    });
+    assert!(warnings.len() == 1 && warnings[0].1.contains("auto runs on cpu"), "{warnings:?}");
+    assert_eq!(active(&rig.element).as_deref(), Some("cpu"));
+    drop(rig);
+
     let Some(library) = support::openvino() else { return };
     let mut rig = Rig::new(info(VideoFormat::I420, 64, 48), &settings(&library.to_string_lossy()));
     let (left, right) = rig.halves(255, 0);

@@ -178,7 +178,17 @@ fn coded(info: &VideoInfo, grey: u8) -> u8 {
     if full { grey } else { (16.0 + f32::from(grey) * 219.0 / 255.0).round() as u8 }
 }
 
-/// The bytes of each component: `f(component, x, y)` in the component's own grid.
+/// Bits that a component's sample has beyond 8, and that it lies above the lowest of its word.
+fn beyond(info: &VideoInfo, component: u8) -> (u32, u32) {
+    (info.comp_depth(component) - 8, info.format_info().shift()[usize::from(component)])
+}
+
+/// Where a component begins in a cell, in bytes; GStreamer counts words where samples are words.
+pub fn offset(info: &VideoInfo, component: u8) -> usize {
+    info.comp_poffset(component) as usize * info.comp_depth(component).div_ceil(8) as usize
+}
+
+/// The samples of each component, as 8 bits have them: `f(component, x, y)` in the component's own grid.
 pub fn fill(info: &VideoInfo, data: &mut [u8], offsets: &[usize], strides: &[i32], f: impl Fn(usize, u32, u32) -> u8) {
     for component in 0..info.format_info().n_components() as u8 {
         let plane = info.comp_plane(component) as usize;
@@ -186,7 +196,13 @@ pub fn fill(info: &VideoInfo, data: &mut [u8], offsets: &[usize], strides: &[i32
             for x in 0..info.comp_width(component) {
                 let at = offsets[plane] + y as usize * strides[plane] as usize;
                 let at = at + (x as i32 * info.comp_pstride(component)) as usize;
-                data[at + info.comp_poffset(component) as usize] = f(component as usize, x, y);
+                let (at, value) = (at + offset(info, component), f(component as usize, x, y));
+                match beyond(info, component) {
+                    (0, _) => data[at] = value,
+                    (more, shift) => {
+                        data[at..at + 2].copy_from_slice(&(u16::from(value) << (more + shift)).to_le_bytes())
+                    }
+                }
             }
         }
     }
@@ -219,7 +235,11 @@ pub fn brightness(info: &VideoInfo, buffer: &gst::BufferRef, x: Range<u32>) -> f
     let plane = info.comp_plane(0) as usize;
     let at = |x: u32, y: u32| {
         let row = offsets[plane] + y as usize * strides[plane] as usize;
-        map[row + (x as i32 * info.comp_pstride(0) + info.comp_poffset(0) as i32) as usize]
+        let at = row + (x as i32 * info.comp_pstride(0)) as usize + offset(info, 0);
+        match beyond(info, 0) {
+            (0, _) => map[at],
+            (more, shift) => (u16::from_le_bytes([map[at], map[at + 1]]) >> (more + shift)) as u8,
+        }
     };
     let sum: u64 =
         (0..info.height()).flat_map(|y| x.clone().map(move |x| (x, y))).map(|(x, y)| u64::from(at(x, y))).sum();

@@ -73,6 +73,61 @@ fn sixteen_elements_share_one_engine_and_part_by_options_or_identifier() {
     count(0, "the last one takes it with it");
 }
 
+/// Frames of four streams in one run, or of one stream that has several on their way: the maps are those of each frame alone, to the bit.
+#[test]
+fn streams_that_are_explained_in_one_run_have_each_its_own_maps() {
+    let (model, _others) = (models::save(&models::sides()), rig::among_others());
+    let of = info(VideoFormat::I420, 64, 48);
+    let frame = |n: u8, ms: u8| {
+        let mut frame = halves(&of, 40 * n + 7 * ms, 250 - 13 * n - 9 * ms);
+        frame.get_mut().unwrap().set_pts(gst::ClockTime::from_mseconds(40 * u64::from(ms)));
+        frame
+    };
+    let outcome = |settings: &[(&str, &str)], n: u8| {
+        let mut element = Element::new(&model.path, &[&[("target-class", "bright")], settings].concat());
+        let sink = element.element.static_pad("sink").unwrap();
+        for ms in 0..12 {
+            sink.chain(frame(n, ms)).unwrap();
+        }
+        sink.send_event(gst::event::Eos::new());
+        (0..12).map(|_| bytes(&element.harness.try_pull().expect("no frame is lost"))).collect::<Vec<_>>()
+    };
+    let batches = [("batch-size", "4"), ("batch-timeout", "20"), ("max-in-flight", "3")];
+    let together: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|n| scope.spawn(move || outcome(&batches, n))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    for (n, together) in together.iter().enumerate() {
+        assert!(*together == outcome(&[], n as u8), "stream {n}");
+    }
+    // With several classes each is run by itself.
+    let classes = [("target-class", "bright,dark")];
+    assert!(outcome(&[&batches[..], &classes].concat(), 1) == outcome(&classes, 1));
+}
+
+#[cfg(feature = "fault-injection")]
+#[test]
+fn who_waits_for_a_provider_and_who_does_not_come_to_the_same_engine() {
+    let _alone = ALONE.write().unwrap_or_else(PoisonError::into_inner);
+    let model = models::save(&models::sides());
+    let open = |mode| {
+        let settings = [("target-class", "bright"), ("fault", "slow-place-ms=100"), ("mode", mode)];
+        Element::new(&model.path, &settings)
+    };
+    let mut goes_on = open("async");
+    let mut waits = open("sync");
+    assert!(waits.is_right(true));
+    let on = |element: &Element| element.element.property::<Option<String>>("active-provider");
+    assert_eq!(on(&waits).as_deref(), Some("plugin"));
+    let of = info(VideoFormat::I420, 64, 48);
+    rig::until("the provider", || {
+        goes_on.harness.push(halves(&of, 230, 0)).unwrap();
+        goes_on.harness.try_pull().expect("no frame is lost");
+        (on(&goes_on).as_deref() == Some("plugin")).then_some(())
+    });
+    count(1, "the one on the CPU is gone");
+}
+
 #[test]
 fn a42_an_element_leaves_a_running_pipeline_and_comes_back() {
     let (model, _others) = (models::save(&models::sides()), rig::among_others());

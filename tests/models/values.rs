@@ -24,7 +24,7 @@ fn b24_nan_and_infinity() {
         let input = picture(&[1, 3, 8, 8]);
         let error = run(&mut explainer, &input, &BEST).expect_err("the map is no map");
         let error = says(id, error, &["finite", "NaN or infinity", "mean and std"]);
-        assert!(matches!(error, Error::Inference { .. }));
+        assert!(matches!(error, Error::NotFinite { .. }));
     }
     let mut explainer = open(&net::little());
     let mut input = picture(&[1, 3, 8, 8]);

@@ -1,6 +1,8 @@
 //! Pixels without GStreamer and without a model: frames, preprocessing, painting.
 
 mod frame;
+mod golden;
+mod modes;
 mod paint;
 mod part;
 mod picture;

@@ -1,9 +1,9 @@
 //! Preprocessing against an oracle in plain f64.
 
-use gstgradcam::frame::{Format, Matrix};
+use gstgradcam::frame::{Color, Format, Matrix};
 use gstgradcam::prep::{ColorFormat, Element, Layout, Overrides, Preparer, Preprocess, ResizeMode, Spec};
 
-use crate::picture::{COLORS, Picture, SIZES, decode, encode, is_yuv, pixels};
+use crate::picture::{COLORS, Kind, Picture, SIZES, chroma, components, decode, encode, is_yuv, kind, pixels};
 
 fn spec(size: (usize, usize), layout: Layout, format: ColorFormat, mode: ResizeMode) -> Spec {
     let overrides = Overrides {
@@ -41,8 +41,10 @@ fn oracle(picture: &Picture, (w, h): (usize, usize), mode: ResizeMode, (x, y): (
         _ => (fw, fh),
     };
     let samples = [0, 1, 2].map(|c| {
-        let chroma = c > 0 && is_yuv(picture.format);
-        let (sx, sy) = (if chroma { 2 } else { 1 }, if chroma && picture.format != Format::Yuy2 { 2 } else { 1 });
+        if c >= components(picture.format) {
+            return 0.0;
+        }
+        let (sx, sy) = if c > 0 && is_yuv(picture.format) { chroma(picture.format) } else { (1, 1) };
         let (columns, rows) = (picture.size.0.div_ceil(sx), picture.size.1.div_ceil(sy));
         let across = weights(x, w, (fw - tw) / 2.0 / sx as f64, tw / sx as f64, columns);
         let down = weights(y, h, (fh - th) / 2.0 / sy as f64, th / sy as f64, rows);
@@ -54,7 +56,12 @@ fn oracle(picture: &Picture, (w, h): (usize, usize), mode: ResizeMode, (x, y): (
         }
         sum
     });
-    decode(samples, is_yuv(picture.format), picture.color)
+    decode(samples, picture.format, picture.color)
+}
+
+/// Grey of an RGB colour by the weights of a matrix.
+fn luma(rgb: [f64; 3], color: Color) -> f64 {
+    rgb.iter().zip(color.matrix.weights()).map(|(v, weight)| v * f64::from(weight)).sum()
 }
 
 /// A picture with soft and hard places, inside the gamut.
@@ -75,10 +82,10 @@ fn every_format_matrix_and_range_is_as_near_to_the_oracle_as_8_bits_allow() {
     let input = (24, 20);
     for format in Format::all() {
         let (mut all, mut beyond_two, mut worst) = (0, 0, 0.0f64);
-        for size in SIZES.into_iter().chain([(101, 67)]) {
-            for (color, pad) in COLORS.into_iter().zip([0, 1, 13, 32]) {
+        for size in SIZES[..4].iter().copied().chain([(101, 67)]) {
+            for (color, pad) in COLORS.into_iter().zip([0, 1, 13, 32]).skip(size.1 % 2).step_by(2) {
                 let picture = Picture::of(format, size, color, pad, scene);
-                for mode in [ResizeMode::Crop, ResizeMode::Stretch] {
+                for mode in [ResizeMode::Crop, ResizeMode::Stretch].into_iter().skip(usize::from(pad > 1)).take(1) {
                     let out = prepared(&spec(input, Layout::ChannelsFirst, ColorFormat::Rgb, mode), &picture);
                     for (x, y) in pixels(input) {
                         let want = oracle(&picture, input, mode, (x, y));
@@ -110,6 +117,7 @@ fn a_slope_arrives_where_it_was_with_the_colours_it_had() {
             // The rim is left out: there the filter has half its support.
             for (x, y) in pixels(input).filter(|&(x, y)| (1..39).contains(&x) && (1..39).contains(&y)) {
                 let want = slope((x as f64 + 0.5) * 6.0, (y as f64 + 0.5) * 4.0);
+                let want = if kind(format) == Kind::Gray { [luma(want, color); 3] } else { want };
                 for c in 0..3 {
                     let off = (f64::from(out[(y * 40 + x) * 3 + 2 - c]) - want[c]).abs();
                     assert!(
@@ -141,8 +149,8 @@ fn gray_is_luma() {
         for color in COLORS {
             let picture = Picture::of(format, (32, 32), color, 3, |_, _| [200.0, 60.0, 20.0]);
             let out = prepared(&spec((8, 8), Layout::ChannelsFirst, ColorFormat::Gray, ResizeMode::Stretch), &picture);
-            let weights = if is_yuv(format) { color.matrix.weights() } else { Matrix::Bt601.weights() };
-            let want = 200.0 * weights[0] + 60.0 * weights[1] + 20.0 * weights[2];
+            let color = if kind(format) == Kind::Rgb { COLORS[0] } else { color };
+            let want = luma([200.0, 60.0, 20.0], color) as f32;
             assert!(out.iter().all(|v| (v - want).abs() <= 1.0), "{} {color:?}: {} not {want}", format.name(), out[0]);
         }
     }
@@ -208,7 +216,7 @@ fn padding_never_bleeds_into_the_picture() {
 #[test]
 fn an_8k_frame_is_taken() {
     let mut picture = Picture::noise(Format::Nv12, (7680, 4320), COLORS[1], 64);
-    let [y, u, v] = encode([200.0, 60.0, 20.0], true, COLORS[1]).map(|sample| sample.round() as u8);
+    let [y, u, v] = encode([200.0, 60.0, 20.0], Format::Nv12, COLORS[1]).map(|sample| sample.round() as u8);
     picture.planes[0].0.fill(y);
     picture.planes[1].0.chunks_mut(2).for_each(|pair| pair.copy_from_slice(&[u, v]));
     let out = prepared(&spec((224, 224), Layout::ChannelsFirst, ColorFormat::Rgb, ResizeMode::Crop), &picture);

@@ -57,7 +57,7 @@ fn a_bright_spot_comes_back_to_its_place() {
                     let (tensor, region) = tensor(&picture, *mode, Layout::ChannelsFirst);
                     let map = look(&tensor);
                     let mut back = black.clone();
-                    let mut painter = Painter::new(Style { colormap: Colormap::Gray, alpha: 1.0 });
+                    let mut painter = Painter::new(Style { colormap: Colormap::Gray, alpha: 1.0, ..Style::DEFAULT });
                     assert!(painter.paint(&mut back.frame_mut(), map.view(), region).unwrap());
                     let (x, y) = middle(&back);
                     // Half a cell of the map, in pixels of the frame.
@@ -103,7 +103,7 @@ fn a_crop_is_painted_only_where_the_model_looked() {
     let before = Picture::noise(Format::I420, (300, 200), COLORS[0], 9);
     let (_, region) = tensor(&before, ResizeMode::Crop, Layout::ChannelsFirst);
     let mut after = before.clone();
-    let mut painter = Painter::new(Style { colormap: Colormap::Jet, alpha: 1.0 });
+    let mut painter = Painter::new(Style { colormap: Colormap::Jet, alpha: 1.0, ..Style::DEFAULT });
     painter.paint(&mut after.frame_mut(), Array2::from_elem((2, 2), 1.0).view(), region).unwrap();
     for (x, y) in pixels((300, 200)) {
         let inside = (50..250).contains(&x);

@@ -1,12 +1,12 @@
 //! Words on frames.
 
 use gstgradcam::frame::Format;
-use gstgradcam::render::{Colormap, Painter, Style};
+use gstgradcam::render::{Painter, Style};
 
 use crate::picture::{COLORS, Picture, SIZES, pixels};
 
 fn painter() -> Painter {
-    Painter::new(Style { colormap: Colormap::Jet, alpha: 0.5 })
+    Painter::new(Style::DEFAULT)
 }
 
 fn gray(format: Format, size: (usize, usize)) -> Picture {

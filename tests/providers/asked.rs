@@ -1,6 +1,8 @@
 //! What is asked for: a provider that is named works or is refused with the way out, `auto` takes what there is and says what not.
 
-use gstgradcam::{Error, Options, Precision, Provider};
+use gstgradcam::frame::Region;
+use gstgradcam::{Error, Explainer, Options, Precision, Provider, Target};
+use ndarray::ArrayD;
 
 use super::{network, open, options};
 
@@ -40,6 +42,24 @@ fn b42_auto_takes_the_cpu_where_there_is_nothing_else_and_warns_of_nothing() {
     assert_eq!(tried, ["tensorrt", "cuda", "openvino"]);
     assert!(provider.tried.iter().all(|(_, why)| why.contains("built without it")));
     assert!(explainer.info().warnings.is_empty(), "{:?}", explainer.info().warnings);
+}
+
+#[test]
+fn b42_what_takes_its_place_on_the_cpu_is_stopped_by_what_stops_it() {
+    let explainer = open(&network(false), &options()).unwrap();
+    let stop = explainer.interrupter();
+    let (mut heir, mut other) = (explainer.in_place_on_cpu().unwrap(), explainer.on_cpu().unwrap());
+    let input = ArrayD::zeros(heir.input_shape());
+    let everywhere = Region { x: 0.0, y: 0.0, width: 1.0, height: 1.0 };
+    // one class and, by the engine that is made for it then, several
+    for targets in [&[Target::Class(0)][..], &[Target::Class(0), Target::Class(1)]] {
+        let run = |explainer: &mut Explainer| explainer.explain_tensor(input.view(), targets, everywhere);
+        stop.bar(true);
+        assert!(matches!(run(&mut heir), Err(Error::Interrupted)));
+        assert!(run(&mut other).is_ok(), "it is another's");
+        stop.bar(false);
+        assert!(run(&mut heir).is_ok());
+    }
 }
 
 #[test]

@@ -190,7 +190,7 @@ pub struct PaintOptions {
 impl PaintOptions {
     /// As the painter takes them.
     pub fn style(&self) -> Style {
-        Style { colormap: self.colormap, alpha: self.alpha }
+        Style { colormap: self.colormap, alpha: self.alpha, ..Style::DEFAULT }
     }
 
     /// Whether to write on the picture: the last of the two flags counts.

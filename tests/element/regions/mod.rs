@@ -9,7 +9,7 @@ use gst_video::{VideoInfo, VideoRegionOfInterestMeta};
 use gstgradcam::Record;
 use gstgradcam::record::Object;
 
-use crate::rig::{Rig, halves};
+use crate::rig::{Rig, halves, offset};
 
 pub const LIST: (&str, &str) = ("inference-region", "roi-list");
 pub const EACH: [(&str, &str); 2] = [("post-messages", "true"), ("message-interval", "0")];
@@ -44,7 +44,7 @@ pub fn stat(rig: &Rig, name: &str) -> u64 {
     rig.element.property::<gst::Structure>("stats").get(name).unwrap()
 }
 
-/// Each sample of a frame with the pixels that share it, whether it is as it was, and whether those pixels are inside a region.
+/// How many samples have changed that are not wholly in a region, or other bytes, and how many in each region.
 pub fn changed_beside(of: &VideoInfo, before: &[u8], after: &[u8], regions: &[Rect]) -> (usize, Vec<usize>) {
     let (width, height) = (of.width(), of.height());
     let (mut beside, mut inside) = (0, vec![0; regions.len()]);
@@ -56,9 +56,10 @@ pub fn changed_beside(of: &VideoInfo, before: &[u8], after: &[u8], regions: &[Re
         for y in 0..of.comp_height(component) {
             for x in 0..of.comp_width(component) {
                 let at = of.offset()[plane] + y as usize * of.stride()[plane] as usize;
-                let at = at + (x as i32 * of.comp_pstride(component)) as usize + of.comp_poffset(component) as usize;
-                known[at] = true;
-                if before[at] == after[at] {
+                let at = at + (x as i32 * of.comp_pstride(component)) as usize + offset(of, component);
+                let sample = at..at + info.depth()[component as usize].div_ceil(8) as usize;
+                known[sample.clone()].fill(true);
+                if before[sample.clone()] == after[sample] {
                     continue;
                 }
                 let (x0, y0) = (x * sx, y * sy);

@@ -15,7 +15,7 @@ const MOST: usize = 60;
 /// The longer side of a picture.
 const SIDE: u32 = 256;
 const QUALITY: u8 = 82;
-const STYLE: Style = Style { colormap: Colormap::Turbo, alpha: 0.55 };
+const STYLE: Style = Style { colormap: Colormap::Turbo, alpha: 0.55, ..Style::DEFAULT };
 
 /// The first cases, in order.
 #[derive(Debug, Default)]

@@ -1,22 +1,30 @@
-"""Times EfficientNet-Lite0 in torch and pytorch-grad-cam on the demo model's weights: bench_peers.py WEIGHTS.pth
+"""What others take for the same: peers.py WEIGHTS.pth. What it needs is in benches/requirements.txt.
 
-Printed as `gradcam bench` prints: milliseconds, medians, plain against explained in strict alternation.
+Explaining: EfficientNet-Lite0 in torch and pytorch-grad-cam on the demo model's weights, printed as `gradcam bench` prints: milliseconds,
+medians, plain against explained in strict alternation. Painting: the recipes in use, OpenCV's and pytorch-grad-cam's, on a
+1080p frame, against `cargo bench --bench frame` turn by turn: least times on one thread.
 """
 
 import statistics
+import subprocess
 import sys
 import time
 import warnings
 
 try:
+    import cv2
+    import numpy
     import torch
     from pytorch_grad_cam import GradCAM
+    from pytorch_grad_cam.utils.image import show_cam_on_image
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
     from torch import nn
 except ImportError as error:
-    sys.exit(f"bench_peers.py: {error}; `pip install torch grad-cam` installs both, in a virtual environment")
+    sys.exit(f"peers.py: {error}; `pip install -r benches/requirements.txt` installs it, in a virtual environment")
 
 RUNS, WARM_UP = 50, 10
+WIDTH, HEIGHT = 1920, 1080
+ROUNDS = 3
 # repeats, kernel, stride of the first, expansion, channels out
 STAGES = [(1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320)]
 
@@ -85,10 +93,9 @@ def milliseconds(call):
     return (time.perf_counter() - start) * 1e3
 
 
-def main():
-    warnings.filterwarnings("ignore")
+def explaining(weights):
     model = Lite0().eval()
-    model.load_state_dict(torch.load(sys.argv[1], map_location="cpu"))
+    model.load_state_dict(torch.load(weights, map_location="cpu"))
     x = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(1)) * 2 - 1
     explain = GradCAM(model, [model.features])
     target = [ClassifierOutputTarget(int(model(x).argmax()))]
@@ -103,6 +110,61 @@ def main():
         times = [(milliseconds(plain), milliseconds(lambda: explain(x, target))) for _ in range(WARM_UP + RUNS)]
         forward, explained = (statistics.median(column) for column in zip(*times[WARM_UP:]))
         print(f"{'alone in the process':<34} {threads:>7} {forward:>10.3f} {explained:>13.3f} {explained / forward:>7.3f}")
+
+
+def opencv(picture, heat):
+    """The map, as large as the picture, in the colours of jet, half and half."""
+    large = cv2.resize(heat, (WIDTH, HEIGHT))
+    return cv2.addWeighted(picture, 0.5, cv2.applyColorMap((large * 255).astype(numpy.uint8), cv2.COLORMAP_JET), 0.5, 0)
+
+
+def opencv_yuv(picture, heat):
+    """The same where the video is YUV: there and back. OpenCV writes no NV12; I420 costs as much."""
+    return cv2.cvtColor(opencv(cv2.cvtColor(picture, cv2.COLOR_YUV2BGR_NV12), heat), cv2.COLOR_BGR2YUV_I420)
+
+
+def in_floats(picture, heat):
+    """As pytorch-grad-cam's documentation has it."""
+    return show_cam_on_image(numpy.float32(picture) / 255, cv2.resize(heat, (WIDTH, HEIGHT)), use_rgb=False)
+
+
+def in_floats_yuv(picture, heat):
+    return cv2.cvtColor(in_floats(cv2.cvtColor(picture, cv2.COLOR_YUV2BGR_NV12), heat), cv2.COLOR_BGR2YUV_I420)
+
+
+def painted():
+    """Our own least milliseconds, by format."""
+    command = ["cargo", "bench", "--quiet", "--no-default-features", "--bench", "frame", "--", "paint 1080p/(NV12|BGR)$"]
+    table = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    lines = [line.split() for line in table.splitlines() if line.startswith("paint 1080p ")]
+    return {words[2]: float(words[3]) for words in lines}
+
+
+def painting():
+    cv2.setNumThreads(1)
+    dice = numpy.random.default_rng(1)
+    bgr = dice.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=numpy.uint8)
+    nv12 = dice.integers(0, 256, (HEIGHT * 3 // 2, WIDTH), dtype=numpy.uint8)
+    heat = dice.random((7, 7), dtype=numpy.float32)
+    rows = [("OpenCV", "BGR", opencv, bgr), ("OpenCV", "NV12", opencv_yuv, nv12)]
+    rows += [("show_cam_on_image", "BGR", in_floats, bgr), ("show_cam_on_image", "NV12", in_floats_yuv, nv12)]
+    least, own = {}, {}
+    for _ in range(ROUNDS):
+        for who, kind, recipe, picture in rows:
+            times = [milliseconds(lambda: recipe(picture, heat)) for _ in range(10)]
+            least[who, kind] = min(least.get((who, kind), float("inf")), *times)
+        for kind, time_of_ours in painted().items():
+            own[kind] = min(own.get(kind, float("inf")), time_of_ours)
+    title = f"painting {WIDTH}x{HEIGHT}, OpenCV {cv2.__version__}"
+    print(f"\n{title:<34} {'ms':>10} {'gradcam ms':>13} {'ratio':>7}")
+    for (who, kind), taken in least.items():
+        print(f"{f'{who}, {kind}':<34} {taken:>10.3f} {own[kind]:>13.3f} {taken / own[kind]:>7.1f}")
+
+
+def main():
+    warnings.filterwarnings("ignore")
+    explaining(sys.argv[1])
+    painting()
 
 
 if __name__ == "__main__":
