@@ -25,12 +25,12 @@ export ORT_DYLIB_PATH ?= $(CURDIR)/$(RUNTIME)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-# `make fuzz SECONDS=600` looks longer, at each of the two targets.
+# `make fuzz SECONDS=600` looks longer, at each of the two targets; so does `make soak SECONDS=1800`.
 SECONDS := 60
 FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing
 
-.PHONY: help demo test build install lint bench bench-peers check-gpu zoo zoo-timings fuzz setup runtime openvino gpu-runtime model photos media clean
+.PHONY: help demo test build install lint bench bench-peers check-gpu zoo zoo-timings fuzz soak setup runtime openvino gpu-runtime model photos media clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' Makefile | awk -F' - ' '{ printf "%-20s%s\n", $$1, $$2 }'
@@ -96,6 +96,9 @@ fuzz: ## look for files that break the reader or the surgery, with libFuzzer
 			-rss_limit_mb=2048 -malloc_limit_mb=256 -max_len=8192 -artifact_prefix=out/fuzz/$$target- \
 			target/fuzz/$$target tests/fuzz/corpus || exit 1; \
 	done
+
+soak: setup runtime ## play streams through all that can change or go wrong, and see what is lost and what grows
+	GRADCAM_SOAK_SECONDS=$(SECONDS) cargo test --features fault-injection --test element -- --ignored --exact soak::soak --nocapture
 
 setup: ## install the Debian packages that are missing
 	@scripts/setup.sh

@@ -31,7 +31,7 @@ against a picture by chance.
   in random directions, as a share of what such a direction shows. In the middle the differences cross kinks, which costs per cents;
   *drowned* are those that float32's rounding hides, where an untrained score hardly depends on the layer.
 - *load*: opening, rewriting and self-checking, and how many times the creation of the model's plain session that is.
-- *t1*, *t2*: explained inference over plain, on one thread and on two.
+- *t1*, *t2*: explained inference over plain, on one thread and on two. Times are of a machine that did other things too; empty: not timed.
 
 | model | exporter | nodes | layer, grid | without rule | auto | middle | differences | load | t1 | t2 |
 |---|---|---|---|---|---|---|---|---|---|---|

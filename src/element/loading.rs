@@ -1,7 +1,7 @@
 //! How the element comes to its model, at the start and while it plays: opened beside the stream, taken between two frames.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use gst::subclass::prelude::*;
 
@@ -28,6 +28,8 @@ pub(super) struct Load {
     meanwhile: bool,
     /// It does.
     taken: bool,
+    /// Its progress was told to the end.
+    ended: Arc<AtomicBool>,
 }
 
 /// Progress.
@@ -153,12 +155,19 @@ impl GradCam {
         let element = self.obj().downgrade();
         message::progress(&*self.obj(), gst::ProgressType::Start, "opening the model");
         let asked = Source { options: Options { frame_size, ..source.options.clone() }, ..source.clone() };
+        let ended = Arc::<AtomicBool>::default();
+        let end = ended.clone();
         let loading = open(asked, meanwhile, move |news| {
             let Some(element) = element.upgrade() else { return };
             match news {
                 News::Stage(stage) => message::progress(&element, gst::ProgressType::Continue, stage.text()),
-                News::Interim if meanwhile => message::progress(&element, gst::ProgressType::Continue, MEANWHILE),
+                // The end for whoever waits for that, as gst-launch does; the rest is told by INFO and WARNING.
+                News::Interim if meanwhile => {
+                    message::progress(&element, gst::ProgressType::Complete, MEANWHILE);
+                    end.store(true, Ordering::SeqCst);
+                }
                 News::Interim => {}
+                _ if end.load(Ordering::SeqCst) => {}
                 News::Open => message::progress(&element, gst::ProgressType::Complete, "the model is open"),
                 News::Failed(error) => message::progress(&element, gst::ProgressType::Error, &error.to_string()),
             }
@@ -166,7 +175,7 @@ impl GradCam {
         let loading = loading.inspect_err(|error| {
             message::progress(&*self.obj(), gst::ProgressType::Error, &error.to_string());
         })?;
-        state.load = Some(Load { loading, source, refit: frame_size, meanwhile, taken: false });
+        state.load = Some(Load { loading, source, refit: frame_size, meanwhile, taken: false, ended });
         Ok(())
     }
 
@@ -174,6 +183,7 @@ impl GradCam {
     pub(super) fn call_off(&self, state: &mut State) {
         if let Some(load) = state.load.take()
             && load.loading.poll().is_none()
+            && !load.ended.load(Ordering::SeqCst)
         {
             message::progress(&*self.obj(), gst::ProgressType::Canceled, "opening the model was called off");
         }

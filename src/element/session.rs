@@ -175,6 +175,8 @@ impl Session {
         objects: &[Option<Object>],
         (stamp, live, newest): (Stamp, &Live, bool),
     ) -> Result<Asking> {
+        #[cfg(feature = "fault-injection")]
+        self.worker.traps().frame();
         // Half of a frame's pictures dropped, frame after frame, and none would ever be whole.
         if newest && self.several && self.seat.is_owed() {
             return Ok(Asking::Busy);
@@ -306,8 +308,13 @@ impl Session {
             return Ok(None);
         }
         let style = Style { alpha: live.style.alpha * opacity, ..live.style };
-        let painted =
-            video.with_frame(buffer, |frame| guard(|| shown.paint(painters, frame, (style, live.draw_labels))))?;
+        let painted = video.with_frame(buffer, |frame| {
+            guard(|| {
+                #[cfg(feature = "fault-injection")]
+                self.worker.traps().paint();
+                shown.paint(painters, frame, (style, live.draw_labels))
+            })
+        })?;
         Ok(Some((shown.age(stamp), painted)))
     }
 

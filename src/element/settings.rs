@@ -105,7 +105,7 @@ pub struct GradCam {
     #[property(name = "inference-region", get, set, type = InferenceRegion, member = inference_region, mutable_ready, nick = "Inference region",
         blurb = "What of a frame is explained: all of it, or each GstVideoRegionOfInterestMeta of a detector upstream by itself", builder(InferenceRegion::default()))]
     #[property(name = "max-regions", get, set, type = u32, member = max_regions, minimum = 1, maximum = 64, default = 8, mutable_playing, nick = "Most regions",
-        blurb = "With inference-region=roi-list, regions of a frame that are explained, the largest ones; each is a run of the model")]
+        blurb = "With inference-region=roi-list, regions of a frame that are explained, the largest ones; each is a run of the model, or batch-size of them are")]
     #[property(name = "inference-interval", get, set, type = u32, member = inference_interval, minimum = 1, maximum = u32::MAX, default = 1, mutable_playing, nick = "Inference interval",
         blurb = "Every how many frames the model runs (1 = every frame); between them the newest map is painted")]
     #[property(name = "min-change", get, set, type = f64, member = min_change, minimum = 0.0, maximum = 1.0, default = 0.0, mutable_playing, nick = "Smallest change",

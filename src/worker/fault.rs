@@ -1,6 +1,7 @@
 //! Faults on purpose, for tests: a load that fails, a provider that is slow to build or fails, runs that fail, hang, panic, or take their
-//! time.
+//! time, and frames that panic beside them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ use crate::explain::{Explainer, Explanation, Opening, ProviderInfo};
 /// The provider that the CPU poses as, where one is to fail or to be slow.
 const POSE: Provider = Provider::Plugin;
 
-/// What goes wrong, as in "fail-every=3,slow-ms=100"; runs are counted from 1.
+/// What goes wrong, as in "fail-every=3,slow-ms=100"; runs, and frames, are counted from 1. A run that hangs is ended by its time
+/// limit, as the runtime's are.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Faults {
     fail_load: u64,
@@ -29,6 +31,8 @@ pub struct Faults {
     kill_at: u64,
     kill_every: u64,
     slow_ms: u64,
+    panic_frame_at: u64,
+    panic_paint_at: u64,
 }
 
 impl std::str::FromStr for Faults {
@@ -53,6 +57,8 @@ impl std::str::FromStr for Faults {
                 "kill-at" => &mut faults.kill_at,
                 "kill-every" => &mut faults.kill_every,
                 "slow-ms" => &mut faults.slow_ms,
+                "panic-frame-at" => &mut faults.panic_frame_at,
+                "panic-paint-at" => &mut faults.panic_paint_at,
                 _ => return Err(refuse("there is no such fault")),
             } = value;
         }
@@ -116,17 +122,28 @@ impl Faults {
 
     fn spawn(self, source: &Source, explainer: Explainer) -> Result<Worker> {
         let poses = self.poses() && explainer.elsewhere().is_none();
-        let mut worker =
-            Worker::with(explainer, source.batch_timeout, |model, interrupter| self.wrap(model, interrupter))?;
+        let (traps, limit) = (self.traps(), source.options.inference_timeout);
+        let wrap = |model, interrupter| self.wrap(model, interrupter, limit);
+        let mut worker = Worker { traps, ..Worker::with(explainer, source.batch_timeout, wrap)? };
         if poses {
             worker.info.provider.name = POSE.name();
         }
         Ok(worker)
     }
 
-    fn wrap(self, model: Box<dyn Model>, interrupter: Interrupter) -> (Box<dyn Model>, Interrupt) {
+    /// What goes wrong outside of the model.
+    fn traps(&self) -> Traps {
+        Traps { faults: self.clone(), ..Traps::default() }
+    }
+
+    fn wrap(
+        self,
+        model: Box<dyn Model>,
+        interrupter: Interrupter,
+        limit: Option<Duration>,
+    ) -> (Box<dyn Model>, Interrupt) {
         let pause = Arc::new(Pause::default());
-        let faulty = Faulty { model, faults: self, pause: pause.clone(), runs: 0 };
+        let faulty = Faulty { model, faults: self, pause: pause.clone(), limit, runs: 0 };
         let interrupt = move |on| {
             pause.bar(on);
             interrupter.bar(on);
@@ -163,10 +180,31 @@ pub(super) fn spawn(source: &Source, explainer: Explainer) -> Result<Worker> {
     source.fault.parse::<Faults>()?.on_cpu().spawn(source, explainer)
 }
 
+/// Panics on the thread that frames come by.
+#[derive(Debug, Default)]
+pub struct Traps {
+    faults: Faults,
+    frames: AtomicU64,
+    paintings: AtomicU64,
+}
+
+impl Traps {
+    /// At each frame that the model is to see.
+    pub fn frame(&self) {
+        assert!(self.frames.fetch_add(1, Ordering::SeqCst) + 1 != self.faults.panic_frame_at, "panics on purpose");
+    }
+
+    /// At each frame that is painted.
+    pub fn paint(&self) {
+        assert!(self.paintings.fetch_add(1, Ordering::SeqCst) + 1 != self.faults.panic_paint_at, "panics on purpose");
+    }
+}
+
 struct Faulty {
     model: Box<dyn Model>,
     faults: Faults,
     pause: Arc<Pause>,
+    limit: Option<Duration>,
     runs: u64,
 }
 
@@ -186,7 +224,8 @@ impl Model for Faulty {
             self.pause.take(Some(Duration::from_millis(faults.slow_ms)))?;
         }
         if *runs == faults.hang_at {
-            self.pause.take(None)?;
+            self.pause.take(self.limit)?;
+            return Err(Error::TimeLimit { limit: self.limit.unwrap_or_default() });
         }
         assert!(*runs != faults.panic_at, "panics on purpose");
         let lost = faults.lose_provider_at > 0 && *runs >= faults.lose_provider_at;
@@ -209,7 +248,8 @@ impl Model for Faulty {
 
     fn on_cpu(&self) -> Result<(Box<dyn Model>, ProviderInfo)> {
         let (model, provider) = self.model.on_cpu()?;
-        let (faults, pause, runs) = (self.faults.clone().on_cpu(), self.pause.clone(), self.runs);
-        Ok((Box::new(Faulty { model, faults, pause, runs }), provider))
+        let Faulty { pause, limit, runs, .. } = self;
+        let (faults, pause, limit, runs) = (self.faults.clone().on_cpu(), pause.clone(), *limit, *runs);
+        Ok((Box::new(Faulty { model, faults, pause, limit, runs }), provider))
     }
 }

@@ -49,6 +49,8 @@ pub struct Worker {
     room: Arc<Room>,
     info: ModelInfo,
     versus: Vec<Target>,
+    #[cfg(feature = "fault-injection")]
+    traps: fault::Traps,
 }
 
 impl Worker {
@@ -71,7 +73,13 @@ impl Worker {
         let batches = Batches { most: explainer.batch_size(), timeout };
         let interrupter = explainer.interrupter();
         let (model, interrupt) = wrap(Box::new(explainer), interrupter);
-        Ok(Worker { room: Room::start(len, batches, model, interrupt)?.into(), info, versus })
+        Ok(Worker {
+            room: Room::start(len, batches, model, interrupt)?.into(),
+            info,
+            versus,
+            #[cfg(feature = "fault-injection")]
+            traps: fault::Traps::default(),
+        })
     }
 
     /// What was resolved when the model was opened.
@@ -92,6 +100,12 @@ impl Worker {
     /// A place in its queue, whose waiting `stopper` ends.
     pub fn seat<T>(&self, stopper: &Stopper) -> Seat<T> {
         Seat::new(&self.room, stopper)
+    }
+
+    /// What goes wrong on purpose outside of the model.
+    #[cfg(feature = "fault-injection")]
+    pub fn traps(&self) -> &fault::Traps {
+        &self.traps
     }
 
     /// How often its thread was started anew after a panic.

@@ -9,7 +9,9 @@ use gst_video::{
 };
 
 use crate::models;
-use crate::rig::{ALPHA, PADDING, Rig, brightness, bytes, fill, fill_halves, formats, halves, info, offset, sides};
+use crate::rig::{
+    ALPHA, PADDING, Rig, brightness, bytes, fill, fill_halves, formats, halves, info, offset, sides, until,
+};
 
 /// The map of "bright" over a picture that is light on the left: light there, black on the other side.
 fn assert_left((left, right): (f32, f32), of: &VideoInfo) {
@@ -181,25 +183,37 @@ fn a08_a_short_buffer_passes_with_a_warning_at_most_each_second() {
 #[test]
 fn a12_interlaced_anamorphic_still_and_stereo_pictures_are_taken_as_they_are() {
     let base = || VideoInfo::builder(VideoFormat::I420, 64, 48);
-    let kinds = [
-        base().interlace_mode(VideoInterlaceMode::Interleaved).fps((25, 1)),
-        base().interlace_mode(VideoInterlaceMode::Mixed).fps((25, 1)),
-        base().par((16, 11)).fps((25, 1)),
-        base().fps((0, 1)),
-        base().multiview_mode(gst_video::VideoMultiviewMode::SideBySide).fps((25, 1)),
-    ];
-    let mut rig = Rig::new(info(VideoFormat::Rgb, 64, 48), &BRIGHT);
-    for kind in kinds {
-        let of = kind.build().unwrap();
-        assert!(rig.caps(&of), "{of:?}");
-        let mut buffer = halves(&of, 230, 0);
-        let flags = VideoBufferFlags::INTERLACED | VideoBufferFlags::TFF;
-        buffer.get_mut().unwrap().set_video_flags(flags);
-        let out = rig.pass(buffer);
-        assert_left(sides(&of, &out), &of);
-        assert!(out.video_flags().contains(flags), "{:?}", out.video_flags());
-        let caps = rig.element.static_pad("src").unwrap().current_caps().unwrap();
-        assert!(caps.is_strictly_equal(&of.to_caps().unwrap()), "caps come out as they go in");
+    let kinds = || {
+        [
+            base().interlace_mode(VideoInterlaceMode::Interleaved).fps((25, 1)),
+            base().interlace_mode(VideoInterlaceMode::Mixed).fps((25, 1)),
+            base().par((16, 11)).fps((25, 1)),
+            base().fps((0, 1)),
+            base().fps((1, 1)),
+            base().multiview_mode(gst_video::VideoMultiviewMode::SideBySide).fps((25, 1)),
+        ]
+    };
+    for mode in [("max-in-flight", "1"), ("max-in-flight", "4"), ("mode", "async")] {
+        let mut rig = Rig::new(info(VideoFormat::Rgb, 64, 48), &[BRIGHT[0], mode]);
+        for kind in kinds() {
+            let of = kind.build().unwrap();
+            assert!(rig.caps(&of), "{of:?}");
+            let flags = VideoBufferFlags::INTERLACED | VideoBufferFlags::TFF;
+            // In async mode the first frames have none.
+            until("a map", || {
+                let mut buffer = halves(&of, 230, 0);
+                buffer.get_mut().unwrap().set_video_flags(flags);
+                rig.pad().chain(buffer).unwrap();
+                rig.pad().send_event(gst::event::CustomDownstream::new(gst::Structure::new_empty("drain")));
+                let out = rig.harness.try_pull().expect("no frame is lost");
+                assert!(out.video_flags().contains(flags), "{mode:?}: {:?}", out.video_flags());
+                let (left, right) = sides(&of, &out);
+                (left > 200.0 && right < 30.0).then_some(())
+            });
+            let caps = rig.element.static_pad("src").unwrap().current_caps().unwrap();
+            assert!(caps.is_strictly_equal(&of.to_caps().unwrap()), "caps come out as they go in");
+        }
+        assert!(rig.warnings().is_empty());
     }
 }
 

@@ -5,7 +5,7 @@ use gst_video::{VideoFormat, VideoInfo};
 
 use crate::loading::progress;
 use crate::models;
-use crate::rig::{self, Rig, halves, info, until};
+use crate::rig::{self, Rig, bytes, halves, info, until};
 
 const ASYNC: (&str, &str) = ("mode", "async");
 const BRIGHT: (&str, &str) = ("target-class", "bright");
@@ -80,32 +80,49 @@ fn a_load_that_fails_leaves_the_frames_alone_and_the_next_wish_is_heard() {
     });
 }
 
-/// `frames` frames in both modes: how many warnings, after all have come out.
+/// `frames` frames one by one, four at a time and async: how many warnings, after all have come out.
 fn all_come_out(fault: &str, frames: u64) -> Vec<usize> {
+    // Where frames wait for a model that cannot be opened there is no stream.
+    let wait = if fault.contains("fail-load") { "false" } else { "true" };
     let modes = [vec![], vec![("max-in-flight", "4")], vec![ASYNC]];
     modes
         .map(|mode| {
-            let mut rig =
-                Rig::new(of(), &[&[BRIGHT, ("fault", fault), ("wait-for-model", "true")], &mode[..]].concat());
+            let settings = [BRIGHT, ("fault", fault), ("wait-for-model", wait), ("inference-timeout", "0.5")];
+            let mut rig = Rig::new(of(), &[&settings, &mode[..]].concat());
             for ms in 0..frames {
                 rig.pad().chain(rig.frame(ms * 40, 230, 0)).unwrap();
             }
             rig.pad().send_event(gst::event::Eos::new());
             for ms in 0..frames {
                 let out = rig.harness.try_pull().expect("no frame is lost");
-                assert_eq!(out.pts(), Some(gst::ClockTime::from_mseconds(ms * 40)));
+                assert_eq!(out.pts(), Some(gst::ClockTime::from_mseconds(ms * 40)), "{fault} {mode:?}");
             }
+            assert!(rig.harness.try_pull().is_none(), "{fault} {mode:?}: more came out than went in");
             rig.warnings().len()
         })
         .into()
 }
 
 #[test]
-fn a53_runs_that_fail_or_give_no_numbers_lose_no_frame() {
-    for fault in ["fail-every=3", "nan-every=2", "panic-at=4", "fail-every=1", "slow-ms=20,fail-every=2"] {
+fn a53_whatever_goes_wrong_no_frame_is_lost() {
+    for fault in [
+        "fail-every=3",
+        "fail-every=1",
+        "nan-every=2",
+        "nan-every=1",
+        "hang-at=3",
+        "panic-at=4",
+        "kill-at=2",
+        "kill-every=2",
+        "panic-paint-at=1",
+        "slow-ms=20,fail-every=2",
+        "fail-every=2,nan-every=3,panic-at=4,kill-at=5,hang-at=7,panic-paint-at=2",
+    ] {
         let warnings = all_come_out(fault, 12);
         assert!(warnings[0] > 0 && warnings[1] > 0, "{fault}: {warnings:?}");
     }
+    all_come_out("fail-load=1", 12);
+    all_come_out("slow-load-ms=50,fail-load=1", 12);
 }
 
 #[test]
@@ -128,6 +145,50 @@ fn a44_a_panic_in_the_model_is_a_warning_and_the_next_frame_has_its_map() {
     assert_eq!(untouched, [false, true, false]);
     let warnings = rig.warnings();
     assert!(warnings.len() == 1 && warnings[0].1.contains("on purpose"), "{warnings:?}");
+}
+
+#[test]
+fn a44_a_panic_while_painting_is_a_warning_and_the_next_frame_is_painted() {
+    for mode in [("max-in-flight", "1"), ("max-in-flight", "4")] {
+        let mut rig = Rig::new(of(), &[BRIGHT, mode, ("fault", "panic-paint-at=2")]);
+        let untouched: Vec<bool> = [0, 40, 80]
+            .map(|ms| {
+                let frame = rig.frame(ms, 230, 0);
+                let before = bytes(&frame);
+                rig.pad().chain(frame).unwrap();
+                rig.pad().send_event(gst::event::CustomDownstream::new(gst::Structure::new_empty("drain")));
+                bytes(&rig.harness.try_pull().expect("no frame is lost")) == before
+            })
+            .into();
+        assert_eq!(untouched, [false, true, false], "{mode:?}");
+        let warnings = rig.warnings();
+        assert!(warnings.len() == 1 && warnings[0].1.contains("on purpose"), "{mode:?}: {warnings:?}");
+    }
+}
+
+/// Where frames are taken in nothing can be passed on for certain: the stream ends, and no other with it.
+#[test]
+fn a44_a_panic_on_the_frames_own_thread_is_one_error_and_not_the_elements_death() {
+    for mode in ["sync", "async"] {
+        let mut other = Rig::new(of(), &[BRIGHT]);
+        let rig = Rig::new(of(), &[BRIGHT, ("mode", mode), ("wait-for-model", "true"), ("fault", "panic-frame-at=2")]);
+        assert_eq!(rig.pad().chain(rig.frame(0, 230, 0)), Ok(gst::FlowSuccess::Ok));
+        assert_eq!(rig.pad().chain(rig.frame(40, 230, 0)), Err(gst::FlowError::Error));
+        let message = rig.bus.pop_filtered(&[gst::MessageType::Error]).expect("an ERROR");
+        let gst::MessageView::Error(error) = message.view() else { unreachable!("filtered") };
+        assert!(error.error().message().contains("please report it"), "{error:?}");
+        assert!(rig.bus.pop_filtered(&[gst::MessageType::Error]).is_none(), "one ERROR");
+        assert!(!other.at(0, 230, 0).1, "the other stream goes on");
+        // The same element takes frames again, at once and after a new start.
+        assert_eq!(rig.pad().chain(rig.frame(80, 230, 0)), Ok(gst::FlowSuccess::Ok));
+        rig.element.set_state(gst::State::Null).unwrap();
+        rig.element.set_property("fault", "");
+        rig.element.set_state(gst::State::Playing).unwrap();
+        assert!(rig.pad().send_event(gst::event::StreamStart::new("again")));
+        assert!(rig.pad().send_event(gst::event::Caps::new(&of().to_caps().unwrap())));
+        rig.segment(0);
+        assert_eq!(rig.pad().chain(rig.frame(0, 230, 0)), Ok(gst::FlowSuccess::Ok));
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod blend;
 mod clips;
 #[cfg(feature = "fault-injection")]
 mod elsewhere;
+mod exits;
 mod faults;
 mod fields;
 mod formats;
@@ -16,6 +17,7 @@ mod heatmap;
 #[cfg(feature = "fault-injection")]
 mod injected;
 mod loading;
+mod memory;
 mod models;
 mod modes;
 mod process;
@@ -27,7 +29,10 @@ mod raw;
 mod regions;
 mod rig;
 mod sharing;
+#[cfg(feature = "fault-injection")]
+mod soak;
 mod states;
 mod stream;
 mod swap;
+mod system;
 mod tell;

@@ -36,6 +36,26 @@ pub fn sides() -> Model {
     pointwise(&[("bright", [third; 3], 0.0), ("dark", [-third; 3], 0.9)], "input", Model::new(17))
 }
 
+/// "bright" and "dark" among five classes.
+pub fn five() -> Model {
+    let third = 1.0 / 3.0;
+    let [r, g, b] = [[third, 0.0, 0.0], [0.0, third, 0.0], [0.0, 0.0, third]];
+    let classes =
+        [("red", r, 0.0), ("green", g, 0.0), ("bright", [third; 3], 0.0), ("blue", b, 0.0), ("dark", [-third; 3], 0.9)];
+    pointwise(&classes, "input", Model::new(17))
+}
+
+/// As [`sides`], with a megabyte of weights.
+pub fn heavy() -> Model {
+    let mut model = sides();
+    model.add_initializer("wide.weight", &Tensor::f32(&[2, 125_000], vec![1e-3; 250_000]));
+    model.add_node("MatMul", "wide", &["scores", "wide.weight"], &["widened"], &[]);
+    model.add_node("ReduceMax", "most", &["widened"], &["largest"], &[]);
+    model.add_node("Add", "join", &["scores", "largest"], &["joined"], &[]);
+    model.keep_outputs(&["joined"]);
+    model
+}
+
 /// As [`sides`], but on pictures brighter than three quarters the scores are not numbers.
 pub fn not_a_number() -> Model {
     let mut model = Model::new(17);

@@ -160,6 +160,13 @@ impl Rig {
     }
 }
 
+impl Drop for Rig {
+    /// Messages on the bus hold the element, which holds the bus.
+    fn drop(&mut self) {
+        self.bus.set_flushing(true);
+    }
+}
+
 pub fn warnings(bus: &gst::Bus) -> Vec<(gst::glib::Error, String)> {
     let mut found = Vec::new();
     while let Some(message) = bus.pop_filtered(&[gst::MessageType::Warning, gst::MessageType::Error]) {

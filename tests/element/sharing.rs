@@ -130,10 +130,16 @@ fn who_waits_for_a_provider_and_who_does_not_come_to_the_same_engine() {
 
 #[test]
 fn a42_an_element_leaves_a_running_pipeline_and_comes_back() {
+    for mode in [("max-in-flight", "1"), ("max-in-flight", "4"), ("mode", "async")] {
+        leaves_and_comes_back(mode);
+    }
+}
+
+fn leaves_and_comes_back(mode: (&str, &str)) {
     let (model, _others) = (models::save(&models::sides()), rig::among_others());
     let text = "videotestsrc ! video/x-raw,format=I420,width=64,height=48 ! tee name=t ! queue ! fakesink sync=false  \
                 t. ! queue name=before ! GRADCAM ! appsink name=painted sync=false max-buffers=2";
-    let pipeline = rig::launch(text, &model.path, &[("target-class", "bright")]);
+    let pipeline = rig::launch(text, &model.path, &[("target-class", "bright"), mode]);
     pipeline.set_state(gst::State::Playing).unwrap();
     let painted: gst_app::AppSink = pipeline.by_name("painted").unwrap().downcast().unwrap();
     painted.pull_sample().unwrap();

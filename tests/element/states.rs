@@ -1,23 +1,19 @@
-//! States: up, down, and again.
-
-use std::sync::PoisonError;
+//! States: up, down, and again; and what is left of it.
 
 use gst::prelude::*;
+use gst_video::VideoFormat;
+use gstgradcam::{Explainer, Options};
 
 use crate::models;
-use crate::rig::{self, ALONE};
+use crate::rig::{self, halves, info};
+use crate::support;
+use crate::system::{alone, files, resident, threads};
 
 /// Threads of this process that run a model.
 pub fn workers() -> usize {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
     let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).unwrap_or_default();
     tasks.map(name).filter(|name| name.trim() == "gradcam").count()
-}
-
-fn resident_megabytes() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() / 1024
 }
 
 fn go(pipeline: &gst::Pipeline, state: gst::State) {
@@ -28,32 +24,98 @@ fn go(pipeline: &gst::Pipeline, state: gst::State) {
 }
 
 #[test]
-fn a40_a_hundred_times_up_and_down_leaves_no_thread_and_no_memory_behind() {
+fn a40_a_hundred_times_up_and_down_leaves_no_thread_no_file_and_no_memory_behind() {
     use gst::State::{Null, Paused, Playing, Ready};
-    let _alone = ALONE.write().unwrap_or_else(PoisonError::into_inner);
+    if !alone("states::a40_a_hundred_times_up_and_down_leaves_no_thread_no_file_and_no_memory_behind") {
+        return;
+    }
     let model = models::save(&models::sides());
     let text =
         "videotestsrc ! video/x-raw,format=I420,width=64,height=48,framerate=30/1 ! GRADCAM ! fakesink sync=false";
-    let pipeline = rig::launch(text, &model.path, &[]);
-    let mut settled = 0;
-    for cycle in 0..100 {
-        for state in match cycle % 3 {
-            0 => [Playing, Paused, Playing, Null].as_slice(),
-            1 => [Paused, Ready, Paused, Null].as_slice(),
-            _ => [Playing, Null].as_slice(),
-        } {
-            go(&pipeline, *state);
-            if *state <= Ready {
-                assert_eq!(workers(), 0, "cycle {cycle}: a thread is left behind in {state:?}");
-            } else {
-                // A thread names itself when it begins.
-                rig::until("one worker", || (workers() == 1).then_some(()));
+    let mut settled = None;
+    for mode in [("mode", "sync"), ("max-in-flight", "4"), ("mode", "async")] {
+        let pipeline = rig::launch(text, &model.path, &[mode]);
+        for cycle in 0..100 {
+            for state in match cycle % 3 {
+                0 => [Playing, Paused, Playing, Null].as_slice(),
+                1 => [Paused, Ready, Paused, Null].as_slice(),
+                _ => [Playing, Null].as_slice(),
+            } {
+                go(&pipeline, *state);
+                if *state <= Ready {
+                    // One that opens the model for nobody any more ends beside us.
+                    rig::until("no worker", || (workers() == 0).then_some(()));
+                } else if mode.1 != "async" {
+                    // A thread names itself when it begins.
+                    rig::until("one worker", || (workers() == 1).then_some(()));
+                }
             }
-        }
-        if cycle == 30 {
-            settled = resident_megabytes();
+            if cycle < 10 {
+                continue;
+            }
+            let (known, open, memory) = *settled.get_or_insert_with(|| (threads(), files(), resident()));
+            // Some last threads of GStreamer's pool may be on their way out.
+            rig::until("as many threads as before", || (threads() <= known).then_some(()));
+            assert!(files() <= open, "{mode:?}, cycle {cycle}: {} files are open, not {open}", files());
+            let grown = resident().saturating_sub(memory);
+            assert!(grown < 30_000, "{mode:?}, cycle {cycle}: {grown} kB more");
         }
     }
-    let grown = resident_megabytes().saturating_sub(settled);
-    assert!(grown < 30, "{grown} MB more after 70 further cycles");
+}
+
+#[test]
+fn b47_a_hundred_loads_give_their_memory_back() {
+    if !alone("states::b47_a_hundred_loads_give_their_memory_back") {
+        return;
+    }
+    let model = models::save(&models::heavy());
+    let options = Options { runtime_library: support::runtime(), ..Options::default() };
+    let mut settled = 0;
+    for load in 0..100 {
+        let explainer = Explainer::open(&model.path, &options).unwrap();
+        assert_eq!(explainer.info().layer, "layer");
+        drop(explainer);
+        if load == 10 {
+            settled = resident();
+        }
+    }
+    let (now, size) = (resident(), std::fs::metadata(&model.path).unwrap().len() as usize / 1024);
+    println!("{settled} kB after ten loads, {now} kB after a hundred");
+    assert!(now <= settled + settled / 20 + size, "{settled} kB after ten loads, {now} kB after a hundred");
+}
+
+#[test]
+fn b48_sixteen_elements_have_the_threads_that_were_asked_for() {
+    if !alone("states::b48_sixteen_elements_have_the_threads_that_were_asked_for") {
+        return;
+    }
+    let (model, of) = (models::save(&models::sides()), info(VideoFormat::I420, 64, 48));
+    // Brings up so many elements, waits until they have added that many threads to the process, and for the end of them.
+    let added = |settings: &[(&str, &str)], count: usize, wanted: usize| {
+        let before = threads();
+        let elements: Vec<_> = (0..count)
+            .map(|_| {
+                let element = rig::element(&model.path, settings);
+                let mut harness = gst_check::Harness::with_element(&element, Some("sink"), Some("src"));
+                harness.set_src_caps(of.to_caps().unwrap());
+                harness.play();
+                harness.push(halves(&of, 230, 0)).unwrap();
+                (harness, element)
+            })
+            .collect();
+        // What opened the model goes when that is done.
+        let what = format!("{wanted} threads for {count} elements with {settings:?}");
+        rig::until(&what, || (threads() == before + wanted).then_some(()));
+        drop(elements);
+        rig::until("no thread more than before", || (threads() == before).then_some(()));
+    };
+    rig::init();
+    // The runtime starts a thread of its own for as long as the process lives.
+    drop(Explainer::open(&model.path, &Options { runtime_library: support::runtime(), ..Options::default() }).unwrap());
+    // One that runs the model, one that watches it, and those that help within an operator.
+    added(&[], 16, 2);
+    added(&[("threads", "4")], 16, 2 + 3);
+    let own = ("share-engine", "false");
+    added(&[own], 16, 16 * 2);
+    added(&[own, ("threads", "4")], 16, 16 * (2 + 3));
 }

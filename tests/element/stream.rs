@@ -145,21 +145,23 @@ fn a40_going_down_ends_the_run_in_progress() {
 
 #[test]
 fn a22_forty_accurate_seeks_each_shows_the_frame_asked_for() {
-    let (model, _others) = (models::save(&models::sides()), rig::among_others());
-    let text = "videotestsrc num-buffers=3000 ! video/x-raw,format=I420,width=64,height=48,framerate=25/1 ! \
-                GRADCAM ! appsink name=painted sync=false";
-    let pipeline = rig::launch(text, &model.path, &BRIGHT);
-    pipeline.set_state(gst::State::Paused).unwrap();
-    pipeline.state(gst::ClockTime::from_seconds(60)).0.unwrap();
-    let painted = sink(&pipeline, "painted");
-    for n in 0..40u64 {
-        let target = gst::ClockTime::from_mseconds(40) * (n * 37 % 100);
-        pipeline.seek_simple(gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE, target).unwrap();
+    for mode in [("mode", "sync"), ("max-in-flight", "4"), ("mode", "async")] {
+        let (model, _others) = (models::save(&models::sides()), rig::among_others());
+        let text = "videotestsrc num-buffers=3000 ! video/x-raw,format=I420,width=64,height=48,framerate=25/1 ! \
+                    GRADCAM ! appsink name=painted sync=false";
+        let pipeline = rig::launch(text, &model.path, &[BRIGHT[0], mode]);
+        pipeline.set_state(gst::State::Paused).unwrap();
         pipeline.state(gst::ClockTime::from_seconds(60)).0.unwrap();
-        let sample = painted.pull_preroll().unwrap();
-        assert_eq!(sample.buffer().unwrap().pts(), Some(target));
+        let painted = sink(&pipeline, "painted");
+        for n in 0..40u64 {
+            let target = gst::ClockTime::from_mseconds(40) * (n * 37 % 100);
+            pipeline.seek_simple(gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE, target).unwrap();
+            pipeline.state(gst::ClockTime::from_seconds(60)).0.unwrap();
+            let sample = painted.pull_preroll().unwrap();
+            assert_eq!(sample.buffer().unwrap().pts(), Some(target), "{mode:?}");
+        }
+        pipeline.set_state(gst::State::Null).unwrap();
     }
-    pipeline.set_state(gst::State::Null).unwrap();
 }
 
 #[test]

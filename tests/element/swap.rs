@@ -2,6 +2,7 @@
 
 use gst::prelude::*;
 use gst_video::VideoFormat;
+use gstgradcam::Record;
 
 use crate::models::{self, OnDisk};
 use crate::rig::{Rig, info, until};
@@ -80,6 +81,51 @@ fn a51_what_cannot_be_opened_is_a_warning_and_the_model_so_far_goes_on() {
     let other = swapped();
     rig.element.set_property("model", other.path.to_str().unwrap());
     until_left(&mut rig, &mut ms, false);
+}
+
+/// Frames go on, in and out in order, `max-in-flight` of them late, until the element says what is wanted.
+#[test]
+fn b46_models_of_other_sizes_and_classes_take_over_without_a_frame_lost() {
+    let [two, five, other] = [models::sides(), models::five(), models::colours()].map(|model| models::save(&model));
+    for mode in [("max-in-flight", "1"), ("max-in-flight", "4"), ("mode", "async")] {
+        let mut rig = Rig::with_model(models::save(&models::sides()), info(VideoFormat::I420, 64, 48), &[mode]);
+        let (mut sent, mut seen) = (0, 0);
+        let mut explained = |rig: &mut Rig| {
+            rig.pad().chain(rig.frame(40 * sent, 255, 0)).unwrap();
+            sent += 1;
+            let mut class = None;
+            while let Some(out) = rig.harness.try_pull() {
+                assert_eq!(out.pts(), Some(gst::ClockTime::from_mseconds(40 * seen)), "{mode:?}");
+                seen += 1;
+                let seen = Record::from_buffer(&out).map(|record| record.seen);
+                class = seen.and_then(|seen| seen.first().map(|one| (one.guess.class, one.guess.label.clone())));
+            }
+            assert!(sent - seen < 4, "{mode:?}: frames are lost");
+            class
+        };
+        let changes: [(&OnDisk, &str, &str, usize); 6] = [
+            (&two, "", "bright", 0),
+            (&five, "", "bright", 2),
+            (&five, "24x16", "blue", 3),
+            (&two, "", "dark", 1),
+            (&other, "32x32", "dim", 1),
+            (&five, "", "dark", 4),
+        ];
+        for (model, size, label, class) in changes {
+            rig.element.set_property("model", model.path.to_str());
+            rig.element.set_property("input-size", size);
+            rig.element.set_property("target-class", label);
+            let wanted = (class, label.to_string());
+            until(label, || explained(&mut rig).filter(|seen| *seen == wanted));
+            // One that cannot be opened is heard of, and what explains goes on.
+            rig.element.set_property("model", "/nowhere/m.onnx");
+            until("a warning", || {
+                explained(&mut rig);
+                rig.warnings().iter().any(|(_, text)| text.contains("goes on")).then_some(())
+            });
+            until("the model so far", || explained(&mut rig).filter(|seen| *seen == wanted));
+        }
+    }
 }
 
 #[test]

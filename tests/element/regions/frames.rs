@@ -98,10 +98,11 @@ fn in_async_mode_the_newest_maps_are_painted_each_in_its_box() {
 }
 
 #[test]
-fn frames_in_flight_come_out_as_one_after_the_other_to_the_bit() {
+fn frames_in_flight_and_batches_come_out_as_one_after_the_other_to_the_bit() {
     let of = info(VideoFormat::Nv12, 64, 48);
-    let played = |in_flight: &str| {
-        let mut rig = Rig::new(of.clone(), &[LIST, ("max-in-flight", in_flight), ("draw-labels", "true")]);
+    let played = |in_flight: &str, batch: &str| {
+        let settings = [LIST, ("max-in-flight", in_flight), ("batch-size", batch), ("draw-labels", "true")];
+        let mut rig = Rig::new(of.clone(), &settings);
         for n in 0..24u32 {
             let all = [(n, 2, 30, 21), (3, n, 11, 17), (30, 10, 9 + n, 30)];
             rig.pad().chain(marked(&of, u64::from(n), &all[..(n % 4) as usize])).unwrap();
@@ -111,11 +112,11 @@ fn frames_in_flight_come_out_as_one_after_the_other_to_the_bit() {
         assert!(rig.warnings().is_empty());
         out
     };
-    let one = played("1");
+    let one = played("1", "1");
     assert_eq!(one.len(), 24, "frames are lost");
     assert!(one.is_sorted_by(|a, b| a.0 < b.0));
-    for more in ["2", "64"] {
-        assert!(played(more) == one, "max-in-flight={more}");
+    for (more, batch) in [("2", "1"), ("64", "1"), ("1", "2"), ("4", "4")] {
+        assert!(played(more, batch) == one, "max-in-flight={more} batch-size={batch}");
     }
 }
 
