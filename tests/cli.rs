@@ -341,7 +341,7 @@ fn wrong_usage_ends_with_2_and_help_with_0() {
     let help = desk.says(&["explain", "--help"]);
     let options = "method target-layer target-class score-output score-kind preprocess mean std color-format resize-mode input-size \
         labels-file runtime-library execution-provider device provider-options precision provider-library engine-cache-dir threads \
-        inference-timeout alpha colormap draw-labels no-draw-labels no-self-check";
+        inference-timeout alpha alpha-mode colormap output-mode threshold smooth normalization confidence-threshold draw-labels no-draw-labels draw-legend label-position font no-self-check";
     for option in options.split_whitespace() {
         assert!(help.contains(&format!("--{option}")), "--{option} is missing from the help");
     }

@@ -7,6 +7,7 @@ use gst_video::{VideoFormat, VideoInfo};
 
 use super::GradCam;
 use super::shown::Shown;
+use super::wishes::Live;
 use crate::error::Result;
 use crate::frame::{Color, Format, FrameMut, Matrix, Plane, Range};
 use crate::render::{Colormap, Painter, Style};
@@ -22,7 +23,7 @@ const GRAY: Style = Style { colormap: Colormap::Gray, alpha: 1.0, ..Style::DEFAU
 #[derive(Debug, Default)]
 pub(super) struct Heatmap {
     stream: Mutex<Stream>,
-    painters: Mutex<Vec<Painter>>,
+    painter: Mutex<Option<Painter>>,
 }
 
 #[derive(Debug, Default)]
@@ -102,7 +103,7 @@ impl Heatmap {
 
     /// The maps of the frame that the buffer holds, as grey video: 0 to 255, linear in the map, scaled as it is painted; black where
     /// there is none. `None` if nobody wants it.
-    pub(super) fn picture(&self, shown: Option<&Shown>, buffer: &gst::BufferRef) -> Result<Option<Picture>> {
+    pub(super) fn picture(&self, shown: Option<(&Shown, &Live)>, buffer: &gst::BufferRef) -> Result<Option<Picture>> {
         let (pad, info) = {
             let stream = self.stream();
             let wanted = stream.pad.clone().filter(|pad| pad.is_linked());
@@ -110,13 +111,13 @@ impl Heatmap {
             wanted
         };
         let mut pixels = vec![0; info.size()];
-        if let Some(shown) = shown {
+        if let Some((shown, live)) = shown {
             let stride = usize::try_from(info.stride()[0]).unwrap_or_default();
             let planes = vec![Plane { data: &mut pixels[..], stride }];
             let color = Color { matrix: Matrix::Bt601, range: Range::Full };
             let mut frame = FrameMut::new(Format::Gray8, info.width() as usize, info.height() as usize, color, planes)?;
-            let mut painters = self.painters.lock().unwrap_or_else(PoisonError::into_inner);
-            shown.paint(&mut painters, &mut frame, (GRAY, false))?;
+            let mut painter = self.painter.lock().unwrap_or_else(PoisonError::into_inner);
+            shown.paint_heat(painter.get_or_insert_with(|| Painter::new(GRAY)), &mut frame, live)?;
         }
         let mut picture = gst::Buffer::from_mut_slice(pixels);
         let flags = gst::BufferCopyFlags::FLAGS | gst::BufferCopyFlags::TIMESTAMPS;

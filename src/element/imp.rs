@@ -12,12 +12,13 @@ use gst_base::subclass::BaseTransformMode;
 use gst_base::subclass::base_transform::GenerateOutputSuccess;
 use gst_video::subclass::prelude::*;
 
+use super::beside::{Beside, across};
 use super::frame::{Video, formats};
 use super::heatmap::Heatmap;
 use super::mode::Pace;
 use super::settings::GradCam;
 use super::tell::Tell;
-use super::{message, stats};
+use super::{message, stats, words};
 use crate::worker::guard;
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> =
@@ -61,6 +62,9 @@ impl ObjectImpl for GradCam {
         self.derived_set_property(id, value, pspec);
         if lock(&self.settings).wish() != before {
             self.dirty.store(true, Ordering::SeqCst);
+        }
+        if pspec.name() == "output-mode" {
+            self.lay_out();
         }
         if self.started.load(Ordering::SeqCst) && pspec.flags().contains(gst::PARAM_FLAG_MUTABLE_READY) {
             let name = pspec.name();
@@ -119,9 +123,11 @@ impl BaseTransformImpl for GradCam {
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         self.stopper.resume();
+        self.beside.store(lock(&self.settings).is_beside(), Ordering::SeqCst);
         *lock(&self.pace) = Pace::default();
         self.stats.start();
         self.dirty.store(false, Ordering::SeqCst);
+        words::font(&lock(&self.settings).live().font).map_err(|error| message::failure(&error))?;
         let tell = Tell::new(&lock(&self.telling)).map_err(|error| message::failure(&error))?;
         if let Err(error) = self.load_first(tell) {
             self.call_off(&mut lock(&self.state));
@@ -161,7 +167,8 @@ impl BaseTransformImpl for GradCam {
             _ => {}
         }
         match event.type_() {
-            gst::EventType::StreamStart | gst::EventType::Segment => lock(&self.state).forget(),
+            gst::EventType::StreamStart => lock(&self.state).restart(),
+            gst::EventType::Segment => lock(&self.state).forget(),
             gst::EventType::Caps => {
                 self.decide(false);
             }
@@ -191,6 +198,34 @@ impl BaseTransformImpl for GradCam {
             let _ = self.safely(|| self.drain());
         }
         BaseTransformImplExt::parent_query(self, direction, query)
+    }
+
+    fn transform_caps(
+        &self,
+        direction: gst::PadDirection,
+        caps: &gst::Caps,
+        filter: Option<&gst::Caps>,
+    ) -> Option<gst::Caps> {
+        let caps = if self.beside.load(Ordering::SeqCst) { across(direction, caps) } else { caps.clone() };
+        Some(
+            filter.map_or_else(
+                || caps.clone(),
+                |filter| filter.intersect_with_mode(&caps, gst::CapsIntersectMode::First),
+            ),
+        )
+    }
+
+    fn propose_allocation(
+        &self,
+        decided: Option<&gst::query::Allocation>,
+        query: &mut gst::query::Allocation,
+    ) -> Result<(), gst::LoggableError> {
+        if !self.beside.load(Ordering::SeqCst) {
+            return self.parent_propose_allocation(decided, query);
+        }
+        // Downstream has frames of another size.
+        query.add_allocation_meta::<gst_video::VideoMeta>(None);
+        Ok(())
     }
 
     fn before_transform(&self, buffer: &gst::BufferRef) {
@@ -223,10 +258,20 @@ impl VideoFilterImpl for GradCam {
         &self,
         caps: &gst::Caps,
         info: &gst_video::VideoInfo,
-        _: &gst::Caps,
-        _: &gst_video::VideoInfo,
+        out_caps: &gst::Caps,
+        out: &gst_video::VideoInfo,
     ) -> Result<(), gst::LoggableError> {
-        let video = Video::new(info).ok_or_else(|| gst::loggable_error!(CAT, "cannot paint on {caps}"))?;
+        let known = |info| Video::new(info).ok_or_else(|| gst::loggable_error!(CAT, "cannot paint on {caps}"));
+        let video = known(info)?;
+        // Frames on their way go as they were to go. Where they cannot, the next one will tell.
+        let _ = self.safely(|| self.drain());
+        let beside = (out.width() != info.width()).then(|| {
+            Beside::new(out_caps, out, known(out)?).map_err(|error| {
+                message::fail(&*self.obj(), &error);
+                gst::loggable_error!(CAT, "cannot double {caps}: {error}")
+            })
+        });
+        let beside = beside.transpose()?;
         let mut state = lock(&self.state);
         if let Err(error) = guard(|| Ok(self.fit(&mut state, video.size()))).unwrap_or_else(|e| Err(Arc::new(e))) {
             message::fail(&*self.obj(), &error);
@@ -235,7 +280,7 @@ impl VideoFilterImpl for GradCam {
         if state.video.as_ref() != Some(&video) {
             state.forget();
         }
-        state.video = Some(video);
+        (state.video, state.beside) = (Some(video), beside);
         let fps = info.fps();
         let frame = if fps.numer() > 0 { f64::from(fps.denom()) / f64::from(fps.numer()) } else { 0.0 };
         lock(&self.pace).frame = Duration::from_secs_f64(frame);
@@ -244,6 +289,27 @@ impl VideoFilterImpl for GradCam {
 }
 
 impl GradCam {
+    /// Takes up `output-mode`: where it changes the frames' width while playing, downstream is asked first.
+    fn lay_out(&self) {
+        let beside = lock(&self.settings).is_beside();
+        if beside == self.beside.load(Ordering::SeqCst) {
+            return;
+        }
+        let element = self.obj();
+        let pad = element.src_pad();
+        if let Some(caps) = pad.current_caps().filter(|_| self.started.load(Ordering::SeqCst)) {
+            let direction = if beside { gst::PadDirection::Sink } else { gst::PadDirection::Src };
+            let caps = across(direction, &caps);
+            if !pad.peer_query_accept_caps(&caps) {
+                let text = "output-mode was set while running, and what follows takes no frames of another width: the width changes \
+                            at the next start (state READY or NULL)";
+                return message::remark(&*element, text);
+            }
+        }
+        self.beside.store(beside, Ordering::SeqCst);
+        element.reconfigure_src();
+    }
+
     /// A panic on the streaming thread is an ERROR, and not the element's death.
     fn safely<T>(&self, f: impl FnOnce() -> Result<T, gst::FlowError>) -> Result<T, gst::FlowError> {
         guard(|| Ok(f())).unwrap_or_else(|error| {

@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 
 use super::frame::Video;
 use super::regions::Object;
-use super::settings::Live;
-use super::shown::{Picture, Shown};
+use super::shown::{Scalers, Shown};
+use super::wishes::Live;
+use super::words::Aside;
 use crate::cam::Target;
 use crate::error::{Error, Result};
 use crate::explain::ModelInfo;
 use crate::frame::{Part, Region};
 use crate::prep::{Layout, Preparer, ResizeMode, full_frame};
-use crate::render::{Painter, Style};
+use crate::render::{Calm, OutputMode, Painter, Style};
 use crate::worker::{Answer, Asked, Retreat, Seat, Stopper, Worker, guard};
 
 /// A worker, and this stream's seat there.
@@ -34,6 +35,9 @@ pub(super) struct Session {
     several: bool,
     /// Answers about the first pictures of a frame.
     heard: Vec<Answer<Token>>,
+    scalers: Scalers,
+    /// For frames without a time.
+    begun: Instant,
     shown: Option<Shown>,
 }
 
@@ -99,6 +103,8 @@ impl Session {
             reference: None,
             several: false,
             heard: Vec::new(),
+            scalers: Scalers::default(),
+            begun: Instant::now(),
             shown: None,
         })
     }
@@ -258,15 +264,16 @@ impl Session {
         }
     }
 
-    /// Keeps the maps of a frame's answers as the newest ones.
+    /// Keeps the maps of a frame's answers as the newest ones, scaled by the time of their own frame.
     ///
     /// # Errors
     /// That of the first picture that has one: the maps so far stay.
-    pub(super) fn keep(&mut self, answers: Vec<Answer<Token>>) -> Result<()> {
-        let Some(stamp) = answers.first().map(|answer| answer.token.stamp) else { return Ok(()) };
-        let picture = |answer: Answer<Token>| Ok(Picture::new(answer.token.object, answer.result?));
-        let pictures = answers.into_iter().map(picture).collect::<Result<_>>()?;
-        self.shown = Some(Shown::new(pictures, stamp));
+    pub(super) fn keep(&mut self, answers: Vec<Answer<Token>>, calm: Calm) -> Result<()> {
+        let Some(of) = answers.first().map(|answer| answer.token.stamp) else { return Ok(()) };
+        let at = of.time.map_or_else(|| of.at.saturating_duration_since(self.begun), Duration::from);
+        let seen = |answer: Answer<Token>| Ok((answer.token.object, answer.result?));
+        let seen = answers.into_iter().map(seen).collect::<Result<_>>()?;
+        self.shown = Some(Shown::new(self.scalers.scale(seen, calm, at), of));
         Ok(())
     }
 
@@ -282,11 +289,18 @@ impl Session {
         }
     }
 
-    /// What was seen so far is of another stream.
+    /// What was seen so far is of another scene.
     pub(super) fn forget(&mut self) {
         self.seat.forget();
+        self.scalers.cut();
         (self.reference, self.shown, self.several) = (None, None, false);
         self.heard.clear();
+    }
+
+    /// What was seen so far is of another stream.
+    pub(super) fn restart(&mut self) {
+        self.forget();
+        self.scalers = Scalers::default();
     }
 
     /// The newest maps.
@@ -294,28 +308,35 @@ impl Session {
         self.shown.as_ref()
     }
 
-    /// Paints the newest maps, unless they are too old: then `None`, else their age, and whether there was anything to paint. On an
-    /// error the picture is as it was, unless painting itself failed.
+    /// Paints the newest maps, unless they are too old: then `None`, else their age, and the reason if there was nothing to paint. On
+    /// an error the picture is as it was, unless painting itself failed.
     pub(super) fn paint(
-        &mut self,
-        painters: &mut Vec<Painter>,
+        &self,
+        painters: &mut [Painter],
         (video, buffer): (&Video, &mut gst::BufferRef),
-        (stamp, live): (Stamp, &Live),
-    ) -> Result<Option<(Duration, bool)>> {
+        (stamp, live, aside): (Stamp, &Live, &Aside),
+    ) -> Result<Option<(Duration, Option<String>)>> {
         let Some(shown) = &self.shown else { return Ok(None) };
         let opacity = shown.opacity(stamp, live.expire_overlay);
         if opacity == 0.0 {
             return Ok(None);
+        }
+        let age = shown.age(stamp);
+        if let Some(why) = shown.doubt(live) {
+            return Ok(Some((age, Some(why))));
+        }
+        if live.style.output_mode == OutputMode::None {
+            return Ok(Some((age, shown.is_cold().then(|| shown.reason()))));
         }
         let style = Style { alpha: live.style.alpha * opacity, ..live.style };
         let painted = video.with_frame(buffer, |frame| {
             guard(|| {
                 #[cfg(feature = "fault-injection")]
                 self.worker.traps().paint();
-                shown.paint(painters, frame, (style, live.draw_labels))
+                shown.paint(painters, frame, (style, live), (age, aside))
             })
         })?;
-        Ok(Some((shown.age(stamp), painted)))
+        Ok(Some((age, (!painted).then(|| shown.reason()))))
     }
 
     /// Why nothing of the newest maps is painted: their reasons, if all have one.

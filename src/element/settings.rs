@@ -1,9 +1,7 @@
-//! THE TABLE of properties: one attribute each, on the instance structure; and what they say, as the library's options.
+//! THE TABLE of properties: one attribute each, on the instance structure, and their values.
 
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
@@ -14,13 +12,16 @@ use super::regions::InferenceRegion;
 use super::stats::Stats;
 use super::stream::State;
 use super::tell::Telling;
-use super::{ColorFormat, Colormap, ExecutionProvider, Method, Precision, Preprocess, ResizeMode, ScoreKind};
-use crate::engine::{data_folder, parse_options};
-use crate::error::{Error, Result};
+use super::{
+    AlphaMode, ColorFormat, Colormap, ExecutionProvider, LabelPosition, Method, Normalization, OutputMode, Precision,
+    Preprocess, ResizeMode, ScoreKind, Smooth,
+};
 use crate::explain::Options;
-use crate::prep::{Overrides, parse_numbers, parse_size};
-use crate::render::Style;
-use crate::worker::{Source, Stopper};
+use crate::render::{Calm, Style};
+use crate::worker::Stopper;
+
+/// The default of `smoothing`.
+const SMOOTHING: u32 = Calm::DEFAULT.smoothing.as_millis() as u32;
 
 /// The element's instance.
 #[derive(glib::Properties, Default)]
@@ -58,10 +59,32 @@ pub struct GradCam {
         blurb = "\"WxH\" in pixels; a model exported for another size is rewritten where its graph allows it (unset = the model's own)")]
     #[property(name = "alpha", get, set, type = f64, member = alpha, minimum = 0.0, maximum = 1.0, default = 0.5, controllable, mutable_playing, nick = "Alpha",
         blurb = "Opacity of the map: 0 = only the picture, 1 = only the map")]
+    #[property(name = "alpha-mode", get, set, type = AlphaMode, member = alpha_mode, mutable_playing, nick = "Alpha mode",
+        blurb = "Whether the opacity goes with the heat", builder(AlphaMode::default()))]
     #[property(name = "colormap", get, set, type = Colormap, member = colormap, mutable_playing, nick = "Colour map",
         blurb = "Colours of the map, from where the model does not look to where it does", builder(Colormap::default()))]
+    #[property(name = "output-mode", get, set, type = OutputMode, member = output_mode, mutable_playing, nick = "Output mode",
+        blurb = "What is painted; side-by-side doubles the frame's width", builder(OutputMode::default()))]
+    #[property(name = "threshold", get, set, type = f64, member = threshold, minimum = 0.0, maximum = 1.0, default = f64::from(Style::DEFAULT.threshold), mutable_playing, nick = "Threshold",
+        blurb = "Heat at which the outline of output-mode=contour runs, and from which on output-mode=mask lets the picture through")]
+    #[property(name = "smooth", get, set, type = Smooth, member = smooth, mutable_playing, nick = "Smooth",
+        blurb = "What lies between the values of the map", builder(Smooth::default()))]
+    #[property(name = "normalization", get, set, type = Normalization, member = normalization, mutable_playing, nick = "Normalization",
+        blurb = "What counts as full heat", builder(Normalization::default()))]
+    #[property(name = "smoothing", get, set, type = u32, member = smoothing, minimum = 0, maximum = 60_000, default = SMOOTHING, mutable_playing, nick = "Smoothing",
+        blurb = "Milliseconds after which 63 % of a change of the map are seen, at any frame rate (0 = at once)")]
+    #[property(name = "confidence-threshold", get, set, type = f64, member = confidence_threshold, minimum = 0.0, maximum = 1.0, default = 0.0, mutable_playing, nick = "Confidence threshold",
+        blurb = "A class less likely than this is not painted; where none is, the frame passes as it is")]
     #[property(name = "draw-labels", get, set, type = bool, member = draw_labels, default = true, mutable_playing, nick = "Draw labels",
-        blurb = "Write name and probability of the explained classes on the frame")]
+        blurb = "Write name and probability of the explained classes on the frame, and of the other likeliest where top-k is above 1")]
+    #[property(name = "draw-legend", get, set, type = bool, member = draw_legend, mutable_playing, nick = "Draw legend",
+        blurb = "Show the map's colours from no heat to full heat")]
+    #[property(name = "draw-stats", get, set, type = bool, member = draw_stats, mutable_playing, nick = "Draw statistics",
+        blurb = "Write what computes the model, frames a second, and the age of a map that is not this frame's")]
+    #[property(name = "label-position", get, set, type = LabelPosition, member = label_position, mutable_playing, nick = "Label position",
+        blurb = "Corner of the frame in which all this is written", builder(LabelPosition::default()))]
+    #[property(name = "font", get, set, type = Option<String>, member = font, mutable_playing, nick = "Font",
+        blurb = "Path of a TrueType or OpenType file to write with (unset = DejaVu Sans, which is built in)")]
     #[property(name = "runtime-library", get, set, type = Option<String>, member = runtime_library, mutable_ready, nick = "Runtime library",
         blurb = "Path of ONNX Runtime's shared library (unset = ORT_DYLIB_PATH, else beside the plugin, the user's data directory, the system)")]
     #[property(name = "execution-provider", get, set, type = ExecutionProvider, member = execution_provider, mutable_playing, nick = "Execution provider",
@@ -139,6 +162,8 @@ pub struct GradCam {
     pub(super) pace: Mutex<Pace>,
     /// What is set now and read only at the start comes too late.
     pub(super) started: AtomicBool,
+    /// Frames go out at twice the width.
+    pub(super) beside: AtomicBool,
     /// Another model is wished for than the one that is open.
     pub(super) dirty: AtomicBool,
 }
@@ -146,51 +171,62 @@ pub struct GradCam {
 /// The properties' values.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Settings {
-    model: Option<String>,
-    labels_file: Option<String>,
-    method: Method,
-    target_layer: Option<String>,
+    pub(super) model: Option<String>,
+    pub(super) labels_file: Option<String>,
+    pub(super) method: Method,
+    pub(super) target_layer: Option<String>,
     pub(super) resolved_target_layer: Option<String>,
-    target_class: Option<String>,
-    versus: Option<String>,
-    score_output: Option<String>,
-    score_kind: ScoreKind,
-    preprocess: Preprocess,
-    mean: Option<String>,
-    std: Option<String>,
-    color_format: ColorFormat,
-    resize_mode: ResizeMode,
-    input_size: Option<String>,
-    alpha: f64,
-    colormap: Colormap,
-    draw_labels: bool,
-    runtime_library: Option<String>,
-    execution_provider: ExecutionProvider,
+    pub(super) target_class: Option<String>,
+    pub(super) versus: Option<String>,
+    pub(super) score_output: Option<String>,
+    pub(super) score_kind: ScoreKind,
+    pub(super) preprocess: Preprocess,
+    pub(super) mean: Option<String>,
+    pub(super) std: Option<String>,
+    pub(super) color_format: ColorFormat,
+    pub(super) resize_mode: ResizeMode,
+    pub(super) input_size: Option<String>,
+    pub(super) alpha: f64,
+    pub(super) alpha_mode: AlphaMode,
+    pub(super) colormap: Colormap,
+    pub(super) output_mode: OutputMode,
+    pub(super) threshold: f64,
+    pub(super) smooth: Smooth,
+    pub(super) normalization: Normalization,
+    pub(super) smoothing: u32,
+    pub(super) confidence_threshold: f64,
+    pub(super) draw_labels: bool,
+    pub(super) draw_legend: bool,
+    pub(super) draw_stats: bool,
+    pub(super) label_position: LabelPosition,
+    pub(super) font: Option<String>,
+    pub(super) runtime_library: Option<String>,
+    pub(super) execution_provider: ExecutionProvider,
     pub(super) active_provider: Option<String>,
-    device: Option<String>,
-    provider_options: Option<String>,
-    precision: Precision,
-    provider_library: Option<String>,
-    engine_cache_dir: Option<String>,
+    pub(super) device: Option<String>,
+    pub(super) provider_options: Option<String>,
+    pub(super) precision: Precision,
+    pub(super) provider_library: Option<String>,
+    pub(super) engine_cache_dir: Option<String>,
     pub(super) interim_provider: InterimProvider,
-    batch_size: u32,
-    batch_timeout: u32,
-    threads: u32,
-    inference_timeout: f64,
-    self_check: bool,
-    share_engine: bool,
-    engine_id: Option<String>,
+    pub(super) batch_size: u32,
+    pub(super) batch_timeout: u32,
+    pub(super) threads: u32,
+    pub(super) inference_timeout: f64,
+    pub(super) self_check: bool,
+    pub(super) share_engine: bool,
+    pub(super) engine_id: Option<String>,
     pub(super) mode: Mode,
     pub(super) wait_for_model: WaitForModel,
-    on_error: OnError,
-    max_in_flight: u32,
+    pub(super) on_error: OnError,
+    pub(super) max_in_flight: u32,
     pub(super) inference_region: InferenceRegion,
-    max_regions: u32,
-    inference_interval: u32,
-    min_change: f64,
-    expire_overlay: u64,
+    pub(super) max_regions: u32,
+    pub(super) inference_interval: u32,
+    pub(super) min_change: f64,
+    pub(super) expire_overlay: u64,
     #[cfg(feature = "fault-injection")]
-    fault: Option<String>,
+    pub(super) fault: Option<String>,
 }
 
 impl Default for Settings {
@@ -212,8 +248,19 @@ impl Default for Settings {
             resize_mode: ResizeMode::default(),
             input_size: None,
             alpha: 0.5,
+            alpha_mode: AlphaMode::default(),
             colormap: Colormap::default(),
+            output_mode: OutputMode::default(),
+            threshold: f64::from(Style::DEFAULT.threshold),
+            smooth: Smooth::default(),
+            normalization: Normalization::default(),
+            smoothing: SMOOTHING,
+            confidence_threshold: 0.0,
             draw_labels: true,
+            draw_legend: false,
+            draw_stats: false,
+            label_position: LabelPosition::default(),
+            font: None,
             runtime_library: None,
             execution_provider: ExecutionProvider::default(),
             active_provider: None,
@@ -242,159 +289,5 @@ impl Default for Settings {
             #[cfg(feature = "fault-injection")]
             fault: None,
         }
-    }
-}
-
-/// What may change from frame to frame.
-#[derive(Debug, Clone)]
-pub(super) struct Live {
-    pub(super) style: Style,
-    pub(super) draw_labels: bool,
-    /// "" = the best class.
-    pub(super) target_class: String,
-    /// "" = none.
-    pub(super) versus: String,
-    pub(super) on_error: OnError,
-    pub(super) max_in_flight: usize,
-    pub(super) max_regions: usize,
-    pub(super) inference_interval: u32,
-    pub(super) min_change: f32,
-    /// `None` = never.
-    pub(super) expire_overlay: Option<Duration>,
-}
-
-impl Settings {
-    fn model(&self) -> Result<PathBuf> {
-        if let Some(path) = set(&self.model) {
-            return Ok(path.into());
-        }
-        let path = data_folder().unwrap_or_default().join("efficientnet-lite0.onnx");
-        if path.exists() { Ok(path) } else { Err(Error::NoModel { path }) }
-    }
-
-    /// What to open.
-    pub(super) fn source(&self) -> Result<Source> {
-        Ok(Source {
-            model: self.model()?,
-            options: self.options()?,
-            share: self.share_engine,
-            engine_id: self.engine_id.clone().unwrap_or_default(),
-            // Of no account without batches, it parts no streams.
-            batch_timeout: Duration::from_millis(if self.batch_size > 1 { self.batch_timeout.into() } else { 0 }),
-            #[cfg(feature = "fault-injection")]
-            fault: self.fault.clone().unwrap_or_default(),
-        })
-    }
-
-    fn options(&self) -> Result<Options> {
-        Ok(Options {
-            method: self.method.into(),
-            target_layer: set(&self.target_layer).map(str::to_owned),
-            versus: set(&self.versus).map(str::to_owned),
-            score_output: set(&self.score_output).map(str::to_owned),
-            score_kind: self.score_kind.into(),
-            prep: Overrides {
-                preprocess: self.preprocess.into(),
-                mean: set(&self.mean).map(|text| numbers("mean", text)).transpose()?,
-                std: set(&self.std).map(|text| numbers("std", text)).transpose()?,
-                color_format: self.color_format.into(),
-                resize_mode: self.resize_mode.into(),
-            },
-            input_size: set(&self.input_size).map(size).transpose()?,
-            frame_size: None,
-            batch_size: self.batch_size as usize,
-            labels_file: set(&self.labels_file).map(PathBuf::from),
-            runtime_library: set(&self.runtime_library).map(PathBuf::from),
-            execution_provider: self.execution_provider.into(),
-            device: set(&self.device).map(str::to_owned),
-            provider_options: set(&self.provider_options).map(pairs).transpose()?.unwrap_or_default(),
-            precision: self.precision.into(),
-            provider_library: set(&self.provider_library).map(PathBuf::from),
-            engine_cache_dir: set(&self.engine_cache_dir).map(PathBuf::from),
-            threads: self.threads as usize,
-            inference_timeout: Options::inference_timeout_of(self.inference_timeout),
-            self_check: self.self_check,
-        })
-    }
-
-    pub(super) fn live(&self) -> Live {
-        Live {
-            style: Style { colormap: self.colormap.into(), alpha: self.alpha as f32, ..Style::DEFAULT },
-            draw_labels: self.draw_labels,
-            target_class: self.target_class.clone().unwrap_or_default(),
-            versus: self.versus.clone().unwrap_or_default(),
-            on_error: self.on_error,
-            max_in_flight: self.max_in_flight as usize,
-            max_regions: self.max_regions as usize,
-            inference_interval: self.inference_interval,
-            min_change: self.min_change as f32,
-            expire_overlay: Some(Duration::from_nanos(self.expire_overlay)).filter(|time| !time.is_zero()),
-        }
-    }
-
-    /// What is read from frame to frame, or at the start only, put aside: what is left says which engine is wished for.
-    pub(super) fn wish(&self) -> Settings {
-        let Settings { mode, wait_for_model, inference_region, max_regions, interim_provider, .. } =
-            Settings::default();
-        let Settings { on_error, max_in_flight, inference_interval, min_change, expire_overlay, .. } =
-            Settings::default();
-        let Settings { alpha, colormap, draw_labels, .. } = Settings::default();
-        let (target_class, versus, runtime_library) = (None, None, None);
-        let (resolved_target_layer, active_provider) = (None, None);
-        #[rustfmt::skip]
-        let wish = Settings {
-            mode, wait_for_model, inference_region, max_regions, interim_provider, on_error, max_in_flight, inference_interval, min_change, expire_overlay, alpha, colormap, draw_labels,
-            target_class, versus, runtime_library, resolved_target_layer, active_provider, ..self.clone()
-        };
-        wish
-    }
-}
-
-/// An empty text is as good as none: gst-launch cannot unset a property.
-fn set(text: &Option<String>) -> Option<&str> {
-    text.as_deref().filter(|text| !text.is_empty())
-}
-
-fn numbers(name: &'static str, text: &str) -> Result<Vec<f32>> {
-    let finite = |list: Vec<f32>| match list.iter().find(|n| !n.is_finite()) {
-        Some(n) => Err(format!("{n} is not a finite number")),
-        None => Ok(list),
-    };
-    parse_numbers(text).and_then(finite).map_err(|why| Error::Setting {
-        name,
-        value: text.into(),
-        why: format!("{why}; expected one number a channel, as in \"0.485,0.456,0.406\""),
-    })
-}
-
-fn pairs(text: &str) -> Result<Vec<(String, String)>> {
-    parse_options(text).map_err(|why| Error::Setting { name: "provider-options", value: text.into(), why })
-}
-
-fn size(text: &str) -> Result<(usize, usize)> {
-    parse_size(text).map_err(|why| Error::Setting { name: "input-size", value: text.into(), why })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_and_number_lists_are_read_or_explained() {
-        assert_eq!(size("320x 240").unwrap(), (320, 240));
-        assert_eq!(numbers("mean", "0.5, 0.25,1").unwrap(), [0.5, 0.25, 1.0]);
-        for text in ["", "224", "0x5", "x", "-1x3", "1e3x2", "axb"] {
-            assert!(size(text).unwrap_err().to_string().contains("224x224"), "{text:?}");
-        }
-        for text in ["a", "1,,2", "nan,1,1", "1;2"] {
-            assert!(numbers("std", text).unwrap_err().to_string().starts_with("std="), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn an_empty_text_is_an_unset_property() {
-        let settings = Settings { mean: Some(String::new()), input_size: Some(String::new()), ..Settings::default() };
-        let options = settings.options().unwrap();
-        assert_eq!((options.prep.mean, options.input_size), (None, None));
     }
 }

@@ -110,6 +110,11 @@ impl Stats {
         self.counts().provider.clone()
     }
 
+    /// Of the latest frames that went out.
+    pub(super) fn fps(&self) -> f64 {
+        self.counts().fps()
+    }
+
     pub(super) fn frame_in(&self) {
         self.counts().frames_in += 1;
     }

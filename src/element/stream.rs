@@ -7,6 +7,7 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 
+use super::beside::Beside;
 use super::frame::Video;
 use super::heatmap::Picture;
 use super::imp::{CAT, lock};
@@ -16,11 +17,13 @@ use super::mode::OnError;
 use super::regions::InferenceRegion;
 use super::remarks::{Blank, Failures};
 use super::session::{Asking, Session, Stamp, Token};
-use super::settings::{GradCam, Live};
+use super::settings::GradCam;
 use super::stats::Stage;
 use super::tell::{Outcome, Tell};
+use super::wishes::Live;
+use super::words::{Aside, Pen};
 use crate::error::Error;
-use crate::render::Painter;
+use crate::render::{Calm, OutputMode};
 use crate::worker::{Answer, Retreat, Source, guard};
 
 /// What frames need; the streaming thread's.
@@ -28,6 +31,8 @@ use crate::worker::{Answer, Retreat, Source, guard};
 pub struct State {
     pub(super) session: Option<Session>,
     pub(super) video: Option<Video>,
+    /// Where frames go out at twice the width.
+    pub(super) beside: Option<Beside>,
     /// What is being opened.
     pub(super) load: Option<Load>,
     /// What the session was opened from.
@@ -40,8 +45,7 @@ pub struct State {
     pub(super) given_up: bool,
     pub(super) tell: Tell,
     pub(super) inference_region: InferenceRegion,
-    /// One for each picture of a frame.
-    painters: Vec<Painter>,
+    pen: Pen,
     /// In sync mode, frames on their way.
     out: VecDeque<Pending>,
     pub(super) failures: Failures,
@@ -108,6 +112,14 @@ impl State {
             session.forget();
         }
         (self.rest, self.inferred) = (0, None);
+    }
+
+    /// Another stream begins: nothing that was learnt of the last one holds.
+    pub(super) fn restart(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.restart();
+        }
+        self.forget();
     }
 
     /// Drops the frames on their way.
@@ -179,7 +191,7 @@ impl GradCam {
         };
         if !sync {
             while let Ok(Some(answers)) = session.answer(false) {
-                let told = self.hear_answers(session, answers, &mut state.blank);
+                let told = self.hear_answers(session, answers, live.calm, &mut state.blank);
                 if let Err(error) = told {
                     session.failed();
                     self.failed(&error, &live, (&mut state.failures, &mut state.lost))?;
@@ -213,12 +225,12 @@ impl GradCam {
     pub(super) fn put_out(&self, all: bool) -> Result<Option<Ready>, gst::FlowError> {
         let limit = lock(&self.settings).live().max_in_flight;
         let mut state = lock(&self.state);
-        let State { session, video, painters, out, failures, blank, lost, tell, .. } = &mut *state;
+        let State { session, video, beside, pen, out, failures, blank, lost, tell, .. } = &mut *state;
         let Some(front) = out.front() else { return Ok(None) };
         let mut failure = None;
         if let (Fate::Own, Some(session)) = (&front.fate, session.as_mut()) {
             match session.answer(all || out.len() >= limit) {
-                Ok(Some(answers)) => failure = self.hear_answers(session, answers, blank).err(),
+                Ok(Some(answers)) => failure = self.hear_answers(session, answers, front.live.calm, blank).err(),
                 Ok(None) => {
                     // Upstream may have no more than two of them, and wait for one.
                     for frame in out.iter_mut().filter(|frame| !frame.copied) {
@@ -233,7 +245,7 @@ impl GradCam {
                 }
             }
         }
-        let Some(Pending { mut buffer, fate, live, stamp, .. }) = out.pop_front() else { return Ok(None) };
+        let Some(Pending { mut buffer, fate, mut live, stamp, .. }) = out.pop_front() else { return Ok(None) };
         let (passes, same) = (matches!(fate, Fate::Pass(_)), matches!(fate, Fate::Same));
         let mut reason = if let Fate::Pass(why) = fate { Some(why.to_string()) } else { None };
         if let Fate::Failed(error) = fate {
@@ -246,21 +258,37 @@ impl GradCam {
             gst::debug!(CAT, imp = self, "frame {:?} passes without a map of its own: {error}", buffer.pts());
             self.failed(error, &live, (failures, lost))?;
         }
+        if let (Some(video), Some(beside)) = (video.as_ref(), beside.as_ref()) {
+            buffer = guard(|| beside.double(video, buffer.make_mut())).map_err(|error| {
+                message::fail(&*self.obj(), &error);
+                gst::FlowError::Error
+            })?;
+            live.style.output_mode = OutputMode::SideBySide;
+        } else if live.style.output_mode == OutputMode::SideBySide {
+            live.style.output_mode = OutputMode::Overlay;
+        }
+        let target = beside.as_ref().map(|beside| &beside.video).or(video.as_ref());
         let passes = passes || (failure.is_some() && self.is_sync());
         reason = failure.map(|error| error.to_string()).or(reason);
         let mut age = None;
-        if let (Some(session), Some(video), false) = (session.as_mut(), video.as_ref(), passes) {
+        if let (Some(session), Some(target), false) = (session.as_mut(), target, passes) {
             if same {
                 session.holds(stamp);
             }
+            let (painters, no_font) = pen.painters(&live, session.shown().map_or(0, |shown| shown.pictures.len()));
+            if let Some(error) = no_font {
+                message::warn(&*self.obj(), &error, "the former font stays");
+            }
+            let top_k = lock(&self.telling).top_k as usize;
+            let aside = Aside { top_k, provider: self.stats.provider(), fps: self.stats.fps() };
             let start = Instant::now();
-            match session.paint(painters, (video, buffer.make_mut()), (stamp, &live)) {
+            match session.paint(painters, (target, buffer.make_mut()), (stamp, &live, &aside)) {
                 Ok(None) => reason = reason.or_else(|| Some(NO_MAP.into())),
-                Ok(Some((of, painted))) => {
+                Ok(Some((of, nothing))) => {
                     self.stats.took(Stage::Paint, start.elapsed());
                     age = Some(of);
                     // an older map is painted where the newest run failed
-                    reason = if painted { None } else { Some(session.blank().join("; ")) };
+                    reason = nothing;
                 }
                 Err(error) => {
                     self.failed(&error, &live, (failures, lost))?;
@@ -283,17 +311,24 @@ impl GradCam {
             let outcome = Outcome { shown, map_age: age, provider: self.stats.provider(), reason };
             tell.frame(&self.obj(), buffer.make_mut(), video.size(), outcome, &telling);
         }
-        let picture = guard(|| self.heatmap.picture(shown, &buffer)).unwrap_or_else(|error| {
-            message::warn(&*self.obj(), &error, "the pad heatmap goes without this frame");
-            None
-        });
+        let picture =
+            guard(|| self.heatmap.picture(shown.map(|shown| (shown, &live)), &buffer)).unwrap_or_else(|error| {
+                message::warn(&*self.obj(), &error, "the pad heatmap goes without this frame");
+                None
+            });
         self.stats.frame_out(Instant::now());
         self.stayed(stamp.at, limit);
         Ok(Some(Ready { buffer, picture }))
     }
 
     /// Keeps the maps of a frame's answers, and counts.
-    fn hear_answers(&self, session: &mut Session, answers: Vec<Answer<Token>>, blank: &mut Blank) -> Result<(), Error> {
+    fn hear_answers(
+        &self,
+        session: &mut Session,
+        answers: Vec<Answer<Token>>,
+        calm: Calm,
+        blank: &mut Blank,
+    ) -> Result<(), Error> {
         for answer in &answers {
             self.stats.took(Stage::Queue, answer.begun.saturating_duration_since(answer.queued));
             self.stats.inference(answer.done.saturating_duration_since(answer.begun));
@@ -304,7 +339,7 @@ impl GradCam {
             message::warn(&*self.obj(), &Error::Inference { why: why.clone() }, &and_so);
             self.runs_on(to);
         }
-        session.keep(answers)?;
+        session.keep(answers, calm)?;
         if let Some(text) = blank.tell(&session.blank(), Instant::now()) {
             message::remark(&*self.obj(), &text);
         }

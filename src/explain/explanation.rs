@@ -41,10 +41,9 @@ impl ClassMap {
         Guess { class: self.class, label: self.label.clone(), score: self.score }
     }
 
-    /// What is written on a frame, the first of the label's synonyms and its probability: "Egyptian cat 38 %".
+    /// What is written on a frame: [`Guess::caption`].
     pub fn caption(&self) -> String {
-        let name = self.label.split(',').next().unwrap_or_default().trim_end();
-        format!("{name} {:.0} %", self.score * 100.0)
+        self.guess().caption()
     }
 }
 
@@ -59,19 +58,6 @@ impl Explanation {
         seen.sort_by(|a, b| b.score.total_cmp(&a.score));
         seen.truncate(k);
         seen
-    }
-
-    /// What is painted on a frame: the largest value of all maps at each place, each map scaled by its own maximum, so
-    /// that no class drowns another. All zero where no map has a value above zero.
-    pub fn heat(&self) -> Array2<f32> {
-        let mut heat = Array2::zeros(self.maps.first().map_or((0, 0), |first| first.map.dim()));
-        for one in &self.maps {
-            let top = one.map.fold(0.0_f32, |top, &value| top.max(value));
-            if top > 0.0 {
-                heat.zip_mut_with(&one.map, |heat: &mut f32, &value| *heat = heat.max(value / top));
-            }
-        }
-        heat
     }
 }
 
@@ -98,13 +84,5 @@ mod tests {
         let best = |k| seen.best(k).into_iter().map(|guess| guess.label).collect::<Vec<_>>();
         assert_eq!(best(5), ["dog", "cat"]);
         assert_eq!(best(1), ["dog"]);
-    }
-
-    #[test]
-    fn a_weak_class_shows_beside_a_strong_one_and_an_empty_map_hides_none() {
-        let maps = [array![[1000.0, 0.0]], array![[0.0, 1e-6]], array![[0.0, 0.0]]].map(|map| seen("x", map)).into();
-        let region = Region { x: 0.0, y: 0.0, width: 1.0, height: 1.0 };
-        let seen = Explanation { maps, scores: Scores::default(), region, took: Duration::ZERO };
-        assert_eq!(seen.heat(), array![[1.0, 1.0]]);
     }
 }

@@ -19,6 +19,14 @@ pub struct Guess {
     pub score: f32,
 }
 
+impl Guess {
+    /// What is written on a frame, the first of the label's synonyms and its probability: "Egyptian cat 38 %".
+    pub fn caption(&self) -> String {
+        let name = self.label.split(',').next().unwrap_or_default().trim_end();
+        format!("{name} {:.0} %", self.score * 100.0)
+    }
+}
+
 /// A value for each class, [C], and how it becomes a probability. Empty where the model's scores are not one for each class of the
 /// picture: segmentation and detection.
 #[derive(Debug, Clone)]

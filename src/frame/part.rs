@@ -36,6 +36,17 @@ impl Part {
         self.width.saturating_mul(self.height)
     }
 
+    /// How much two parts have in common: their intersection over their union, 0..=1.
+    pub fn overlap(self, other: Part) -> f32 {
+        let shared = |from: usize, length: usize, other: usize, others: usize| {
+            (from + length).min(other + others).saturating_sub(from.max(other))
+        };
+        let across = shared(self.x, self.width, other.x, other.width);
+        let common = across * shared(self.y, self.height, other.y, other.height);
+        let all = self.area() + other.area() - common;
+        if all > 0 { common as f32 / all as f32 } else { 0.0 }
+    }
+
     /// The same, as a rectangle.
     pub fn region(self) -> Region {
         let [x, y, width, height] = [self.x, self.y, self.width, self.height].map(|side| side as f32);

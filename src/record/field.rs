@@ -126,7 +126,7 @@ const REST: &[Field] = &[
     field("map-age", Kind::Time, "how much later this frame is than the one that the map was made of"),
     INFERENCE,
     field("provider", Kind::Text, "where the model runs"),
-    field("annotated", Kind::Flag, "whether a map was painted on the frame"),
+    field("annotated", Kind::Flag, "whether the frame bears a map (painted, or with `output-mode=none` only told)"),
     field("reason", Kind::Text, "why none was"),
 ];
 

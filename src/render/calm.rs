@@ -32,9 +32,14 @@ pub struct Calm {
     pub smoothing: Duration,
 }
 
+impl Calm {
+    /// For video.
+    pub const DEFAULT: Calm = Calm { normalization: Normalization::Running, smoothing: Duration::from_millis(200) };
+}
+
 impl Default for Calm {
     fn default() -> Self {
-        Self { normalization: Normalization::Running, smoothing: Duration::from_millis(200) }
+        Self::DEFAULT
     }
 }
 

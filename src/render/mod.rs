@@ -23,11 +23,14 @@ mod kernel;
 mod outline;
 pub mod style;
 mod text;
+pub mod words;
 
 pub use beside::beside;
 pub use calm::{Calm, Normalization, Scaler, Seen};
 pub use colormap::{Colormap, hue};
 pub use style::{AlphaMode, OutputMode, Smooth, Style};
+pub use text::Font;
+pub use words::{Corner, Line, Words};
 
 // The box behind the words: black.
 const BOX_OPACITY: f32 = 150.0 / 256.0;
@@ -39,16 +42,18 @@ pub struct Painter {
     level: Level,
     inks: Inks,
     text_ink: Option<(Format, Color, Ink)>,
+    hues: Vec<Option<(Format, Color, Ink)>>,
     label: Label,
     scratch: Scratch,
 }
 
-/// The inks of one style: the colour map's, that under a map in the place of the picture, and each class's.
+/// The inks of one style: the colour map's, that under a map in the place of the picture, each class's, and the legend's.
 #[derive(Debug, Default)]
 struct Inks {
     map: Option<(Format, Color, Ink)>,
     ground: Option<(Format, Color, Ink)>,
     classes: Vec<Option<(Format, Color, Ink)>>,
+    legend: Option<(Format, Color, Ink)>,
 }
 
 impl Painter {
@@ -59,6 +64,7 @@ impl Painter {
             level: Level::new(),
             inks: Inks::default(),
             text_ink: None,
+            hues: Vec::new(),
             label: Label::default(),
             scratch: Scratch::default(),
         }
@@ -140,6 +146,14 @@ impl Painter {
         Ok(true)
     }
 
+    /// Paints maps that are scaled already: one in the style's colours, several as [`paint_classes`](Self::paint_classes).
+    pub fn paint_maps(&mut self, frame: &mut FrameMut, maps: &[ArrayView2<f32>], region: Region) -> Result<bool> {
+        match maps {
+            [map] => self.paint_scaled(frame, *map, region),
+            maps => self.paint_classes(frame, maps, region),
+        }
+    }
+
     /// Paints several classes' maps, scaled already, one over the other, each in its own [`hue`] and the more opaque the hotter;
     /// a mask lets through what mattered to any of them. Negative values count as none. Returns whether it painted.
     pub fn paint_classes(&mut self, frame: &mut FrameMut, maps: &[ArrayView2<f32>], region: Region) -> Result<bool> {
@@ -172,21 +186,39 @@ impl Painter {
         Ok(painted)
     }
 
-    /// Writes lines of text in the upper left corner, white on a dark translucent box, a line a 24th of the frame's
-    /// height. What does not fit is cut off.
-    pub fn write(&mut self, frame: &mut FrameMut, lines: &[String]) -> Result<()> {
-        self.label.update(lines, (frame.width, frame.height));
+    /// Another font for what is written.
+    pub fn set_font(&mut self, font: Font) {
+        self.label.set_font(font);
+    }
+
+    /// Writes words in a corner of the frame (of its right half, where that is the painted one), white on a dark translucent box, a
+    /// line a 24th of the frame's shorter side. What does not fit is cut off.
+    pub fn write(&mut self, frame: &mut FrameMut, words: &Words) -> Result<()> {
+        let left = self.style.place(Region { x: 0.0, y: 0.0, width: 1.0, height: 1.0 }, frame).1;
+        self.label.update(words, (left..frame.width, 0..frame.height));
         let ink = kept(&mut self.text_ink, frame, |word| {
             let opacity = BOX_OPACITY + (1.0 - BOX_OPACITY) * word;
             // White over black, both translucent: the share of white in what covers.
             ([255.0 * word / opacity; 3], opacity)
         });
         let label = &self.label;
-        blend(frame, label.area(), ink, (self.level, &mut self.scratch), |grid, columns| Words {
+        blend(frame, label.area(), ink, (self.level, &mut self.scratch), |grid, columns| Lettering {
             label,
             grid,
             columns,
         });
+        for (class, area) in &label.hues {
+            self.hues.resize_with(self.hues.len().max(class + 1), || None);
+            let ink = kept(&mut self.hues[*class], frame, |_| (hue(*class).map(f32::from), 1.0));
+            let flat = |_: &_, columns: Range<usize>| Flat { level: TOP, columns: columns.len() };
+            blend(frame, area.clone(), ink, (self.level, &mut self.scratch), flat);
+        }
+        if let Some(area) = &label.legend {
+            let colormap = self.style.colormap;
+            let ink = kept(&mut self.inks.legend, frame, |heat| (colormap.rgb(heat), 1.0));
+            let scale = |_: &_, columns: Range<usize>| Scale { columns: columns.len() };
+            blend(frame, area.clone(), ink, (self.level, &mut self.scratch), scale);
+        }
         Ok(())
     }
 }
@@ -283,13 +315,28 @@ impl Source for Flat {
     }
 }
 
-struct Words<'a> {
+/// From the lowest level to the highest.
+struct Scale {
+    columns: usize,
+}
+
+impl Source for Scale {
+    fn fill<S: Simd>(&mut self, _: S, _: usize, levels: &mut [u16]) -> Range<usize> {
+        let step = f32::from(TOP) / self.columns.max(1) as f32;
+        for (column, level) in levels.iter_mut().take(self.columns).enumerate() {
+            *level = ((column as f32 + 0.5) * step) as u16;
+        }
+        0..self.columns
+    }
+}
+
+struct Lettering<'a> {
     label: &'a Label,
     grid: &'static Grid,
     columns: Range<usize>,
 }
 
-impl Source for Words<'_> {
+impl Source for Lettering<'_> {
     fn fill<S: Simd>(&mut self, _: S, y: usize, levels: &mut [u16]) -> Range<usize> {
         self.label.fill(self.grid, self.columns.clone(), y, levels);
         0..self.columns.len()

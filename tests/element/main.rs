@@ -6,6 +6,7 @@
 mod support;
 
 mod blend;
+mod calm;
 mod clips;
 #[cfg(feature = "fault-injection")]
 mod elsewhere;
@@ -20,6 +21,7 @@ mod loading;
 mod memory;
 mod models;
 mod modes;
+mod painting;
 mod process;
 mod properties;
 mod providers;

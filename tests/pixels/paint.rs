@@ -1,7 +1,7 @@
 //! Painting against an oracle in plain f64.
 
 use gstgradcam::frame::{Format, Region};
-use gstgradcam::render::{AlphaMode, Colormap, Painter, Smooth, Style};
+use gstgradcam::render::{AlphaMode, Colormap, Painter, Smooth, Style, Words};
 use ndarray::{Array2, array};
 
 use crate::picture::{COLORS, Picture, SIZES, chroma, components, encode, is_yuv, locate, top};
@@ -156,7 +156,7 @@ fn padding_and_alpha_are_not_touched_to_the_bit() {
             let before = Picture::noise(format, size, COLORS[0], 13);
             let style = Style { colormap: Colormap::Turbo, alpha: 1.0, ..Style::DEFAULT };
             let mut after = painted(&before, &map(), whole(size), style);
-            Painter::new(style).write(&mut after.frame_mut(), &["words".into()]).unwrap();
+            Painter::new(style).write(&mut after.frame_mut(), &Words::plain(["words"])).unwrap();
             for (c, x, y) in before.samples() {
                 after.set(c, x, y, before.get(c, x, y));
             }

@@ -141,6 +141,12 @@ fn what_is_no_part_of_the_frame_is_refused() {
     }
     assert_eq!(part(50, 40, usize::MAX, 3).inside(SIZE), part(50, 40, 11, 3));
     assert_eq!(part(61, 50, 4, 4).inside(SIZE).area(), 0);
+    let square = part(10, 10, 10, 10);
+    assert_eq!(
+        (square.overlap(square), square.overlap(part(20, 10, 10, 10)), square.overlap(part(0, 0, 0, 0))),
+        (1.0, 0.0, 0.0)
+    );
+    assert_eq!((square.overlap(part(10, 15, 10, 5)), square.overlap(part(15, 10, 10, 10))), (0.5, 50.0 / 150.0));
 }
 
 /// Whether all pixels of the frame that share a component's sample lie in the part.

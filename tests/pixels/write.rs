@@ -1,7 +1,7 @@
 //! Words on frames.
 
 use gstgradcam::frame::Format;
-use gstgradcam::render::{Painter, Style};
+use gstgradcam::render::{Corner, Font, Line, Painter, Style, Words, hue};
 
 use crate::picture::{COLORS, Picture, SIZES, pixels};
 
@@ -15,8 +15,7 @@ fn gray(format: Format, size: (usize, usize)) -> Picture {
 
 fn written(format: Format, size: (usize, usize), lines: &[&str]) -> Picture {
     let mut picture = gray(format, size);
-    let lines: Vec<String> = lines.iter().map(|line| (*line).into()).collect();
-    painter().write(&mut picture.frame_mut(), &lines).unwrap();
+    painter().write(&mut picture.frame_mut(), &Words::plain(lines.iter().copied())).unwrap();
     picture
 }
 
@@ -81,7 +80,7 @@ fn text_follows_changes_of_words_and_frame() {
         (Format::Nv12, (200, 100), "one"),
     ] {
         let mut picture = gray(format, size);
-        painter.write(&mut picture.frame_mut(), &[text.into()]).unwrap();
+        painter.write(&mut picture.frame_mut(), &Words::plain([text])).unwrap();
         assert_eq!(picture, written(format, size, &[text]));
     }
 }
@@ -94,4 +93,88 @@ fn words_grow_with_the_frame() {
     };
     let (small, large) = (height((320, 240)), height((1280, 960)));
     assert!(large > 3 * small, "{small} rows on 240, {large} on 960");
+}
+
+/// Everything that can be written.
+fn all(corner: Corner) -> Words {
+    let line = |text: &str, bar, hue| Line { text: text.into(), bar, hue };
+    let lines =
+        vec![line("tabby 93 %", Some(0.93), Some(1)), line("lynx 4 %", Some(0.04), Some(2)), line("cpu", None, None)];
+    Words { lines, legend: true, corner }
+}
+
+#[test]
+fn words_stand_in_the_corner_that_is_asked_for_inside_any_frame() {
+    for format in Format::all() {
+        for size in SIZES.into_iter().chain([(160, 120), (161, 121)]) {
+            for corner in Corner::ALL {
+                let (mut picture, plain) = (gray(format, size), gray(format, size));
+                painter().write(&mut picture.frame_mut(), &all(*corner)).unwrap();
+                // each pixel of the others would take long
+                if size.0 < 160 || ![Format::Rgb, Format::Nv12, Format::Yuy2].contains(&format) {
+                    continue;
+                }
+                let changed: Vec<(usize, usize)> =
+                    pixels(size).filter(|&(x, y)| picture.rgb(x, y) != plain.rgb(x, y)).collect();
+                let (right, bottom) = (
+                    matches!(corner, Corner::TopRight | Corner::BottomRight),
+                    matches!(corner, Corner::BottomLeft | Corner::BottomRight),
+                );
+                let most = |of: fn(&(usize, usize)) -> usize| changed.iter().map(of).max().unwrap();
+                let least = |of: fn(&(usize, usize)) -> usize| changed.iter().map(of).min().unwrap();
+                let near = |ok: bool| assert!(ok, "{} {size:?} {corner:?}", format.name());
+                near(if right { most(|at| at.0) + 8 > size.0 } else { least(|at| at.0) < 8 });
+                near(if bottom { most(|at| at.1) + 8 > size.1 } else { least(|at| at.1) < 8 });
+                near(changed.len() < size.0 * size.1 * 7 / 10);
+            }
+        }
+    }
+}
+
+fn near(have: [f64; 3], want: [u8; 3], within: f64) -> bool {
+    have.iter().zip(want).all(|(have, want)| (have - f64::from(want)).abs() <= within)
+}
+
+#[test]
+fn bars_are_as_long_as_their_shares_and_marks_have_their_colours() {
+    let size = (640, 480);
+    let written = |words: &Words| {
+        let mut picture = gray(Format::Rgb, size);
+        painter().write(&mut picture.frame_mut(), words).unwrap();
+        picture
+    };
+    let bar = |share| {
+        let picture = written(&Words { lines: vec![Line { bar: Some(share), ..Line::default() }], ..Words::default() });
+        pixels(size).filter(|&(x, y)| picture.rgb(x, y)[0] > 250.0).count()
+    };
+    let full = bar(1.0);
+    assert!(full > 100 && bar(0.0) == 0 && (bar(0.5) * 2).abs_diff(full) <= 4, "{full}, {}", bar(0.5));
+    let picture = written(&all(Corner::TopLeft));
+    for class in [1, 2] {
+        let count = pixels(size).filter(|&(x, y)| near(picture.rgb(x, y), hue(class), 2.0)).count();
+        assert!(count > 50, "{count} pixels of class {class}");
+    }
+    let seen = |want: [u8; 3]| pixels(size).any(|(x, y)| near(picture.rgb(x, y), want, 8.0));
+    for heat in [0.1, 0.35, 0.6, 0.9] {
+        assert!(seen(Style::DEFAULT.colormap.at(heat)), "the legend has no colour of {heat}");
+    }
+}
+
+#[test]
+fn a_font_of_ones_own_is_taken_and_no_font_is_refused() {
+    let words = Words::plain(["Wij"]);
+    let mut painter = painter();
+    let mut write = |font: Option<Font>| {
+        let mut picture = gray(Format::Rgb, (200, 100));
+        font.into_iter().for_each(|font| painter.set_font(font));
+        painter.write(&mut picture.frame_mut(), &words).unwrap();
+        picture
+    };
+    let mono = Font::new(dejavu::sans_mono::regular().to_vec(), "mono.ttf").unwrap();
+    let (own, other) = (write(None), write(Some(mono)));
+    assert!(own != other && own == write(Some(Font::default())));
+    for bytes in [vec![], b"no font".to_vec(), dejavu::sans::regular()[..200].to_vec()] {
+        let error = Font::new(bytes, "bad.ttf").unwrap_err().to_string();
+        assert!(error.starts_with("font=bad.ttf") && error.contains("TrueType"), "{error}");
+    }
 }

@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gstgradcam::frame::{Color, Format, Frame, FrameMut, Matrix, Plane, Range, Region};
-use gstgradcam::render::Painter;
+use gstgradcam::render::{OutputMode, Painter, Scaler, Seen, beside};
 use gstgradcam::{ClassMap, Explainer, Explanation, Options};
 use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
 use ndarray::Array4;
@@ -29,7 +30,7 @@ pub struct Args {
     /// Write the maps, unscaled, float32 [N, classes, height, width]
     #[arg(long, value_name = "MAP.npy")]
     raw: Option<PathBuf>,
-    /// Write the picture with the map painted on it (of several classes, the strongest at each place)
+    /// Write the picture with the map painted on it (of several classes, each in a colour of its own)
     #[arg(long, value_name = "OUT.png")]
     overlay: Option<PathBuf>,
     /// Print JSON
@@ -64,6 +65,11 @@ pub fn run(args: &Args) -> Result<()> {
     let explanation = if let Some(mut picture) = picture {
         let explanation = explainer.explain(&frame(&picture)?, &targets)?;
         if let Some(path) = &args.overlay {
+            if args.paint.style().output_mode == OutputMode::SideBySide {
+                let mut double = RgbImage::new(2 * picture.width(), picture.height());
+                beside(&frame(&picture)?, &mut frame_mut(&mut double)?)?;
+                picture = double;
+            }
             paint(&mut picture, &explanation, &args.paint)?;
             picture.save_with_format(path, image::ImageFormat::Png).map_err(|error| cannot_write(path, &error))?;
         }
@@ -126,12 +132,25 @@ fn write_maps(path: &Path, explanation: &Explanation) -> Result<()> {
 }
 
 fn paint(picture: &mut RgbImage, explanation: &Explanation, options: &PaintOptions) -> Result<()> {
+    let style = options.style();
+    let is_likely = |one: &ClassMap| one.score >= options.confidence_threshold;
+    if style.output_mode == OutputMode::None || !explanation.maps.iter().any(is_likely) {
+        return Ok(());
+    }
     let mut frame = frame_mut(picture)?;
-    let mut painter = Painter::new(options.style());
-    painter.paint(&mut frame, explanation.heat().view(), explanation.region)?;
-    if options.labels() {
-        let lines: Vec<String> = explanation.maps.iter().map(ClassMap::caption).collect();
-        painter.write(&mut frame, &lines)?;
+    let mut painter = Painter::new(style);
+    let seen: Vec<Seen> =
+        explanation.maps.iter().map(|one| Seen { class: one.class, score: one.score, map: one.map.view() }).collect();
+    let mut maps = Scaler::new(options.calm()).scale(&seen, Duration::ZERO);
+    // A class that is left out keeps its place, and so the others their hues.
+    for (map, _) in maps.iter_mut().zip(&explanation.maps).filter(|(_, one)| !is_likely(one)) {
+        map.fill(0.0);
+    }
+    painter.paint_maps(&mut frame, &maps.iter().map(|map| map.view()).collect::<Vec<_>>(), explanation.region)?;
+    let words = options.words(&explanation.maps);
+    if !words.is_empty() {
+        painter.set_font(options.font()?);
+        painter.write(&mut frame, &words)?;
     }
     Ok(())
 }

@@ -6,8 +6,12 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use gstgradcam::engine::parse_options;
 use gstgradcam::prep::{ColorFormat, Overrides, Preprocess, ResizeMode, parse_size};
-use gstgradcam::render::{Colormap, Style};
-use gstgradcam::{Method, Options, Precision, Provider, ScoreKind};
+use gstgradcam::render::{
+    AlphaMode, Calm, Colormap, Corner, Font, Line, Normalization, OutputMode, Smooth, Style, Words,
+};
+use gstgradcam::{ClassMap, Method, Options, Precision, Provider, ScoreKind};
+
+use crate::Result;
 
 /// One of the words that are known.
 pub fn choice<T: Copy + Send + Sync + 'static>(
@@ -95,7 +99,7 @@ pub struct ModelOptions {
 struct ProviderOptions(Vec<(String, String)>);
 
 impl ProviderOptions {
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> std::result::Result<Self, String> {
         parse_options(text).map(Self)
     }
 }
@@ -174,23 +178,62 @@ impl ModelOptions {
 #[derive(Debug, Args)]
 pub struct PaintOptions {
     /// Opacity of the map, 0 to 1
-    #[arg(long, default_value_t = 0.5, value_parser = opacity)]
+    #[arg(long, default_value_t = 0.5, value_parser = share)]
     alpha: f32,
+    /// Whether the opacity goes with the heat [default: heat on videos, constant on a picture]
+    #[arg(long, value_parser = choice(AlphaMode::ALL.iter().copied(), AlphaMode::name))]
+    alpha_mode: Option<AlphaMode>,
     /// Colours from cold to hot
     #[arg(long, default_value = "jet", value_parser = choice(Colormap::all(), Colormap::name))]
     colormap: Colormap,
+    /// What is painted; side-by-side doubles the width
+    #[arg(long, default_value = "overlay", value_parser = choice(OutputMode::ALL.iter().copied(), OutputMode::name))]
+    output_mode: OutputMode,
+    /// Heat, 0 to 1, at which the outline of contour runs, and from which on mask lets the picture through
+    #[arg(long, default_value_t = Style::DEFAULT.threshold, value_parser = share)]
+    threshold: f32,
+    /// What lies between the values of the map
+    #[arg(long, default_value = "bilinear", value_parser = choice(Smooth::ALL.iter().copied(), Smooth::name))]
+    smooth: Smooth,
+    /// What counts as full heat [default: running on videos, frame on a picture]
+    #[arg(long, value_parser = choice(Normalization::ALL.iter().copied(), Normalization::name))]
+    normalization: Option<Normalization>,
+    /// A class less likely than this, 0 to 1, is not painted
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
+    pub confidence_threshold: f32,
     /// Write class name and score on the picture (this is the default)
     #[arg(long, overrides_with = "no_draw_labels")]
     draw_labels: bool,
     /// Do not write on the picture
     #[arg(long)]
     no_draw_labels: bool,
+    /// Show the map's colours from no heat to full heat
+    #[arg(long)]
+    draw_legend: bool,
+    /// Corner in which all this is written
+    #[arg(long, default_value = "top-left", value_parser = choice(Corner::ALL.iter().copied(), Corner::name))]
+    label_position: Corner,
+    /// TrueType or OpenType file to write with [default: DejaVu Sans, which is built in]
+    #[arg(long, value_name = "FILE")]
+    font: Option<PathBuf>,
 }
 
 impl PaintOptions {
-    /// As the painter takes them.
+    /// As the painter takes them, for a single picture.
     pub fn style(&self) -> Style {
-        Style { colormap: self.colormap, alpha: self.alpha, ..Style::DEFAULT }
+        Style {
+            colormap: self.colormap,
+            alpha: self.alpha,
+            alpha_mode: self.alpha_mode.unwrap_or(AlphaMode::Constant),
+            smooth: self.smooth,
+            output_mode: self.output_mode,
+            threshold: self.threshold,
+        }
+    }
+
+    /// As the scaler takes them, for a single picture.
+    pub fn calm(&self) -> Calm {
+        Calm { normalization: self.normalization.unwrap_or(Normalization::Frame), ..Calm::DEFAULT }
     }
 
     /// Whether to write on the picture: the last of the two flags counts.
@@ -198,23 +241,52 @@ impl PaintOptions {
         self.draw_labels || !self.no_draw_labels
     }
 
+    /// What is written on a single picture.
+    pub fn words(&self, maps: &[ClassMap]) -> Words {
+        let several = maps.len() > 1;
+        let likely = maps.iter().enumerate().filter(|(_, one)| self.labels() && one.score >= self.confidence_threshold);
+        let line = |(place, one): (usize, &ClassMap)| Line {
+            text: one.caption(),
+            bar: Some(one.score),
+            hue: several.then_some(place),
+        };
+        Words { lines: likely.map(line).collect(), legend: self.draw_legend && !several, corner: self.label_position }
+    }
+
+    /// The font to write with.
+    pub fn font(&self) -> Result<Font> {
+        let Some(path) = &self.font else { return Ok(Font::default()) };
+        let bytes = std::fs::read(path).map_err(|error| format!("cannot read the font {path:?}: {error}"))?;
+        Ok(Font::new(bytes, &path.to_string_lossy())?)
+    }
+
     /// As the element takes them.
     #[cfg(feature = "plugin")]
     pub fn properties(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut given = vec![
             ("alpha", self.alpha.to_string()),
             ("colormap", self.colormap.name().to_string()),
+            ("output-mode", self.output_mode.name().to_string()),
+            ("threshold", self.threshold.to_string()),
+            ("smooth", self.smooth.name().to_string()),
+            ("confidence-threshold", self.confidence_threshold.to_string()),
             ("draw-labels", self.labels().to_string()),
-        ]
+            ("draw-legend", self.draw_legend.to_string()),
+            ("label-position", self.label_position.name().to_string()),
+        ];
+        given.extend(self.alpha_mode.map(|mode| ("alpha-mode", mode.name().to_string())));
+        given.extend(self.font.as_ref().map(|path| ("font", path.to_string_lossy().into_owned())));
+        given.extend(self.normalization.map(|scale| ("normalization", scale.name().to_string())));
+        given
     }
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+fn seconds(text: &str) -> std::result::Result<f64, String> {
     let in_range = |time: &f64| (0.0..=86_400.0).contains(time);
     text.parse().ok().filter(in_range).ok_or_else(|| "give a number of seconds from 0 (any time) to 86400".into())
 }
 
-fn opacity(text: &str) -> Result<f32, String> {
-    let in_range = |alpha: &f32| (0.0..=1.0).contains(alpha);
-    text.parse().ok().filter(in_range).ok_or_else(|| "give a number from 0 (clear) to 1 (opaque)".into())
+fn share(text: &str) -> std::result::Result<f32, String> {
+    let in_range = |share: &f32| (0.0..=1.0).contains(share);
+    text.parse().ok().filter(in_range).ok_or_else(|| "give a number from 0 to 1".into())
 }

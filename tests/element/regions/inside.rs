@@ -91,3 +91,41 @@ fn the_pad_heatmap_is_black_beside_the_boxes() {
     source.end_of_stream().unwrap();
     pipeline.set_state(gst::State::Null).unwrap();
 }
+
+#[test]
+fn side_by_side_the_maps_are_in_the_right_picture_only() {
+    // Widths whose doubles leave no bytes unused between rows: nobody writes those.
+    for (format, width) in [(VideoFormat::Rgbx, 65), (VideoFormat::I420, 68), (VideoFormat::Nv12, 68)] {
+        let of = info(format, width, 48);
+        let regions = [(3, 5, 21, 21), (41, 10, 20, 30)];
+        let settings = [LIST, ("output-mode", "side-by-side"), ("colormap", "jet"), ("draw-labels", "true")];
+        let mut rig = Rig::new(of.clone(), &settings);
+        let out = rig.pass(marked(&of, 0, &regions));
+        let double = info(format, 2 * width, 48);
+        let mut plain = Rig::new(of.clone(), &[LIST, ("output-mode", "side-by-side"), ("alpha", "0")]);
+        let before = bytes(&plain.pass(marked(&of, 0, &regions)));
+        let right = regions.map(|(x, y, w, h)| (x + width, y, w, h));
+        let (beside, inside) = changed_beside(&double, &before, &bytes(&out), &right);
+        assert_eq!(beside, 0, "{format:?}");
+        assert!(inside.iter().all(|count| *count > 100), "{format:?}: {inside:?}");
+    }
+}
+
+#[test]
+fn a_region_whose_class_is_doubtful_is_left_alone() {
+    let of = info(VideoFormat::Rgb, 64, 48);
+    let regions = [(4, 4, 24, 40), (40, 4, 20, 20)];
+    // About 0.73 in the light half and 0.69 in the dark one.
+    let mut rig = Rig::new(of.clone(), &[LIST, ("confidence-threshold", "0"), ("draw-labels", "true")]);
+    let out = rig.pass(marked(&of, 0, &regions));
+    let scores: Vec<f32> = objects(&out).iter().map(|object| object.seen[0].guess.score).collect();
+    assert!(scores[0] != scores[1], "{scores:?}");
+    let between = f64::from((scores[0] + scores[1]) / 2.0);
+    rig.element.set_property("confidence-threshold", between);
+    let frame = marked(&of, 1, &regions);
+    let before = bytes(&frame);
+    let out = rig.pass(frame);
+    let (beside, inside) = changed_beside(&of, &before, &bytes(&out), &regions);
+    let painted: Vec<bool> = inside.iter().map(|count| *count > 0).collect();
+    assert_eq!((beside, painted), (0, scores.iter().map(|score| f64::from(*score) >= between).collect()));
+}

@@ -23,6 +23,9 @@ pub struct Args {
     /// Classes to explain: a comma list of indices, names and ranks (-1 = best) [default: the best class]
     #[arg(long, value_name = "CLASS,...", allow_hyphen_values = true)]
     target_class: Option<String>,
+    /// Milliseconds after which 63 % of a change of the map are seen; 0 = at once
+    #[arg(long, default_value_t = 200, value_name = "MS", value_parser = clap::value_parser!(u32).range(..=60_000))]
+    smoothing: u32,
     /// Leave the sound out
     #[arg(long)]
     no_audio: bool,

@@ -95,6 +95,7 @@ fn painter(args: &Args) -> Result<gst::Element> {
     let mut properties = args.options.properties();
     properties.push(("mode", "sync".into()));
     properties.extend(args.paint.properties());
+    properties.push(("smoothing", args.smoothing.to_string()));
     properties.extend(args.model.as_ref().map(|path| ("model", path.to_string_lossy().into_owned())));
     properties.extend(args.target_class.clone().map(|text| ("target-class", text)));
     for (name, value) in properties {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use gstgradcam::engine::{Config, Engine, Input, Place};
 use gstgradcam::frame::{Color, Format, Frame, FrameMut, Matrix, Plane, Range};
 use gstgradcam::onnx::Model;
-use gstgradcam::render::Painter;
+use gstgradcam::render::{Painter, Words};
 use gstgradcam::{Explainer, ModelInfo};
 use ndarray::{Array1, ArrayD, IxDyn};
 use serde_json::json;
@@ -275,7 +275,7 @@ fn stages(args: &Args, threads: usize) -> Result<Vec<(&'static str, Duration)>> 
         painter.paint(&mut frame, map.view(), region)?;
         let painted = Instant::now();
         if args.paint.labels() {
-            painter.write(&mut frame, &[best.caption()])?;
+            painter.write(&mut frame, &Words::plain([best.caption()]))?;
         }
         let written = Instant::now();
         if turn >= warm_up {
