@@ -110,6 +110,7 @@ fn every_pipeline_parses_and_those_that_need_no_device_keep_every_frame() {
         ("OUTPUT", output.to_str().unwrap()),
         ("MODEL", model.to_str().unwrap()),
         ("FRAMES", &frames),
+        ("DETECTOR", "identity"),
         ("SINK", "fakesink"),
     ];
     let all = pipelines();

@@ -4,11 +4,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gst::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
-use ndarray::Array2;
 
 use super::GradCam;
+use super::shown::Shown;
+use super::wishes::Live;
 use crate::error::Result;
-use crate::frame::{Color, Format, FrameMut, Matrix, Plane, Range, Region};
+use crate::frame::{Color, Format, FrameMut, Matrix, Plane, Range};
 use crate::render::{Colormap, Painter, Style};
 
 /// The pad's name, and its template's.
@@ -100,13 +101,9 @@ impl Heatmap {
         }
     }
 
-    /// The map, which covers a region of the frame that the buffer holds, as grey video: 0 to 255, linear in the map, scaled as it is
-    /// painted; black where there is none. `None` if nobody wants it.
-    pub(super) fn picture(
-        &self,
-        heat: impl FnOnce() -> Option<(Array2<f32>, Region)>,
-        buffer: &gst::BufferRef,
-    ) -> Result<Option<Picture>> {
+    /// The maps of the frame that the buffer holds, as grey video: 0 to 255, linear in the map, scaled as it is painted; black where
+    /// there is none. `None` if nobody wants it.
+    pub(super) fn picture(&self, shown: Option<(&Shown, &Live)>, buffer: &gst::BufferRef) -> Result<Option<Picture>> {
         let (pad, info) = {
             let stream = self.stream();
             let wanted = stream.pad.clone().filter(|pad| pad.is_linked());
@@ -114,13 +111,13 @@ impl Heatmap {
             wanted
         };
         let mut pixels = vec![0; info.size()];
-        if let Some((heat, region)) = heat() {
+        if let Some((shown, live)) = shown {
             let stride = usize::try_from(info.stride()[0]).unwrap_or_default();
             let planes = vec![Plane { data: &mut pixels[..], stride }];
             let color = Color { matrix: Matrix::Bt601, range: Range::Full };
             let mut frame = FrameMut::new(Format::Gray8, info.width() as usize, info.height() as usize, color, planes)?;
             let mut painter = self.painter.lock().unwrap_or_else(PoisonError::into_inner);
-            painter.get_or_insert_with(|| Painter::new(GRAY)).paint_scaled(&mut frame, heat.view(), region)?;
+            shown.paint_heat(painter.get_or_insert_with(|| Painter::new(GRAY)), &mut frame, live)?;
         }
         let mut picture = gst::Buffer::from_mut_slice(pixels);
         let flags = gst::BufferCopyFlags::FLAGS | gst::BufferCopyFlags::TIMESTAMPS;

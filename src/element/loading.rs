@@ -8,6 +8,7 @@ use gst::subclass::prelude::*;
 use super::imp::{CAT, lock};
 use super::message;
 use super::mode::{InterimProvider, OnError, WaitForModel};
+use super::regions::InferenceRegion;
 use super::session::Session;
 use super::settings::GradCam;
 use super::stream::State;
@@ -49,6 +50,7 @@ impl GradCam {
         let mut state = lock(&self.state);
         *state = State::default();
         state.tell = tell;
+        state.inference_region = settings.inference_region;
         self.begin(&mut state, source, None)?;
         let waits = self.decide(false) == Some(true) && self.waits(true);
         let Some(load) = state.load.as_ref().filter(|_| waits) else { return Ok(()) };
@@ -113,6 +115,10 @@ impl GradCam {
 
     /// Begins to open the model for frames of another size, if they ask for that.
     fn refit(&self, state: &mut State, frame: (usize, usize)) -> Result<()> {
+        if state.inference_region == InferenceRegion::RoiList {
+            // They are of all proportions: the input keeps its own.
+            return Ok(());
+        }
         let State { session: Some(session), source: Some(source), own, .. } = &*state else { return Ok(()) };
         let fits = !session.wants(frame, *own)?;
         let size = state.load.as_ref().and_then(|load| load.refit);

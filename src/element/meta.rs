@@ -5,14 +5,18 @@ use std::sync::Once;
 use gst::meta::CustomMeta;
 use ndarray::Array3;
 
+use super::shown::Shown;
 use super::structure::fill;
-use crate::explain::{ClassMap, Explanation};
+use crate::explain::ClassMap;
 use crate::frame::Region;
 use crate::record::{Field, Kind, Record, Seen, field, fields};
 
 /// The custom meta's name. It has no tags: elements that convert, scale or encode take it along as it is, and its places stay those
 /// of a frame of its `width` and `height`.
 const NAME: &str = "GstGradCamMeta";
+
+/// The parameters of a region meta that this element attaches; no detector's region has them.
+pub(super) const MARK: &str = "gradcam";
 
 /// What the meta holds beside the record, where `output-map-meta` is set.
 const MAP: &[Field] = &[
@@ -21,9 +25,13 @@ const MAP: &[Field] = &[
         Kind::Data,
         "the raw maps, after the method's ReLU, before any scaling: float32 in the machine's byte order, [map-count, map-rows, map-columns]",
     ),
-    field("map-count", Kind::Whole, "how many: one for each class explained, in their order"),
+    field("map-count", Kind::Whole, "how many: one for each class explained, in their order, object after object"),
     field("map-rows", Kind::Whole, "rows of each"),
-    field("map-columns", Kind::Whole, "columns of each; together they cover the frame's part `region-*`"),
+    field(
+        "map-columns",
+        Kind::Whole,
+        "columns of each; together they cover the frame's part `region-*`, of an object its own",
+    ),
 ];
 
 /// Every field of the meta that the message has not.
@@ -55,17 +63,20 @@ pub fn maps_of(buffer: &gst::BufferRef) -> Option<Array3<f32>> {
 }
 
 /// Hangs them all on a buffer whose frame bears a map.
-pub(super) fn attach(buffer: &mut gst::BufferRef, record: &Record, explanation: &Explanation, with_map: bool) {
+pub(super) fn attach(buffer: &mut gst::BufferRef, record: &Record, shown: &Shown, with_map: bool) {
     if let Ok(mut meta) = CustomMeta::add(buffer, NAME) {
         let structure = meta.mut_structure();
         fill(structure, fields(), &record.to_json());
         if with_map {
-            set_maps(structure, &explanation.maps);
+            set_maps(structure, &shown.pictures.iter().flat_map(|picture| &picture.seen.maps).collect::<Vec<_>>());
         }
     }
-    if let Some(Seen { guess, summary: Some(place) }) = record.seen.first() {
+    let objects = record.objects.iter().map(|object| (object.id, object.seen.first()));
+    for (parent, seen) in std::iter::once((0, record.seen.first())).chain(objects) {
+        let Some(Seen { guess, summary: Some(place) }) = seen else { continue };
         let mut meta = gst_video::VideoRegionOfInterestMeta::add(buffer, &guess.label, inside(place.hot, record.size));
-        let params = gst::Structure::builder("gradcam")
+        meta.set_parent_id(parent);
+        let params = gst::Structure::builder(MARK)
             .field("class", guess.class as u32)
             .field("label", &guess.label)
             .field("score", f64::from(guess.score));
@@ -75,7 +86,7 @@ pub(super) fn attach(buffer: &mut gst::BufferRef, record: &Record, explanation: 
     analytics(buffer, record);
 }
 
-fn set_maps(structure: &mut gst::StructureRef, maps: &[ClassMap]) {
+fn set_maps(structure: &mut gst::StructureRef, maps: &[&ClassMap]) {
     let bytes: Vec<u8> = maps.iter().flat_map(|one| one.map.iter()).flat_map(|value| value.to_ne_bytes()).collect();
     let (rows, columns) = maps.first().map_or((0, 0), |first| first.map.dim());
     structure.set("map", gst::Buffer::from_slice(bytes));

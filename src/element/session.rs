@@ -1,24 +1,25 @@
-//! An open model at work: asks it about frames, keeps the newest map, paints it.
+//! An open model at work: asks it about the pictures of frames, keeps the newest maps.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ndarray::Array2;
-
 use super::frame::Video;
+use super::regions::Object;
+use super::shown::{Scalers, Shown};
 use super::wishes::Live;
-use super::words::{Aside, words};
+use super::words::Aside;
 use crate::cam::Target;
 use crate::error::{Error, Result};
-use crate::explain::{ClassMap, Explanation, ModelInfo};
+use crate::explain::ModelInfo;
+use crate::frame::{Part, Region};
 use crate::prep::{Layout, Preparer, ResizeMode, full_frame};
-use crate::render::{Calm, OutputMode, Painter, Scaler, Seen, Style};
+use crate::render::{Calm, OutputMode, Painter, Style};
 use crate::worker::{Answer, Asked, Retreat, Seat, Stopper, Worker, guard};
 
 /// A worker, and this stream's seat there.
 #[derive(Debug)]
 pub(super) struct Session {
-    seat: Seat<Stamp>,
+    seat: Seat<Token>,
     worker: Arc<Worker>,
     preparer: Preparer,
     targets: Vec<Target>,
@@ -28,12 +29,34 @@ pub(super) struct Session {
     asked_versus: String,
     /// Whether it was told that the worker left its provider.
     retreat_told: bool,
-    /// The input of the last frame that was asked about, where small changes are not.
-    reference: Option<Vec<f32>>,
-    scaler: Scaler,
+    /// The inputs of the last frame that was asked about, where small changes are not.
+    reference: Option<Vec<Input>>,
+    /// The last frame that was asked about has several pictures.
+    several: bool,
+    /// Answers about the first pictures of a frame.
+    heard: Vec<Answer<Token>>,
+    scalers: Scalers,
     /// For frames without a time.
     begun: Instant,
     shown: Option<Shown>,
+}
+
+/// A picture, ready for the model.
+#[derive(Debug, Clone)]
+struct Input {
+    object: Option<Object>,
+    values: Vec<f32>,
+    /// The part of the frame that the whole input covers.
+    covers: Region,
+}
+
+/// What a job is about: one of a frame's pictures.
+#[derive(Debug)]
+pub(super) struct Token {
+    stamp: Stamp,
+    object: Option<Object>,
+    nth: usize,
+    of: usize,
 }
 
 /// When a frame is shown, and when it came.
@@ -54,18 +77,6 @@ impl Stamp {
     }
 }
 
-/// The newest map.
-#[derive(Debug)]
-struct Shown {
-    seen: Explanation,
-    /// Each class's, scaled.
-    maps: Vec<Array2<f32>>,
-    /// The frame that it was made from.
-    of: Stamp,
-    /// The latest frame that hardly differs from that.
-    holds: Stamp,
-}
-
 /// What came of asking.
 #[derive(Debug, PartialEq)]
 pub(super) enum Asking {
@@ -73,6 +84,8 @@ pub(super) enum Asking {
     Asked(Duration, usize),
     /// The frame hardly differs from the last one.
     Same,
+    /// The pictures of an earlier frame are still worked on.
+    Busy,
 }
 
 impl Session {
@@ -88,7 +101,9 @@ impl Session {
             worker,
             retreat_told: false,
             reference: None,
-            scaler: Scaler::default(),
+            several: false,
+            heard: Vec::new(),
+            scalers: Scalers::default(),
             begun: Instant::now(),
             shown: None,
         })
@@ -158,40 +173,67 @@ impl Session {
         self.info().versus(text)
     }
 
-    /// Makes the buffer's picture ready and asks the model about it; `newest` drops what was asked and not begun.
+    /// Makes the pictures of a buffer's frame ready and asks the model about each; `newest` drops what was asked and not begun.
     pub(super) fn ask(
         &mut self,
         video: &Video,
         buffer: &mut gst::BufferRef,
+        objects: &[Option<Object>],
         (stamp, live, newest): (Stamp, &Live, bool),
     ) -> Result<Asking> {
         #[cfg(feature = "fault-injection")]
         self.worker.traps().frame();
+        // Half of a frame's pictures dropped, frame after frame, and none would ever be whole.
+        if newest && self.several && self.seat.is_owed() {
+            return Ok(Asking::Busy);
+        }
         let start = Instant::now();
-        let mut input = self.seat.input();
-        let preparer = &mut self.preparer;
-        let prepared = video.with_frame(buffer, |frame| guard(|| preparer.prepare(&frame.as_frame(), &mut input)));
-        let took = start.elapsed();
-        let region = match prepared {
-            Ok(region) => region,
-            Err(error) => {
-                self.seat.put_back(input);
-                return Err(error);
+        let mut inputs: Vec<Input> = Vec::with_capacity(objects.len());
+        let prepared = video.with_frame(buffer, |frame| {
+            let frame = frame.as_frame();
+            for &object in objects {
+                let part = object.map_or(Part::whole(video.size()), |object| object.part);
+                inputs.push(Input { object, values: self.seat.input(), covers: part.region() });
+                if let Some(input) = inputs.last_mut() {
+                    input.covers = guard(|| self.preparer.prepare_part(&frame, part, &mut input.values))?;
+                }
             }
-        };
-        let hardly = |reference: &Vec<f32>| self.difference(reference, &input) < live.min_change;
-        if live.min_change > 0.0 && self.reference.as_ref().is_some_and(hardly) {
-            self.seat.put_back(input);
+            Ok(())
+        });
+        let took = start.elapsed();
+        if let Err(error) = prepared {
+            self.put_back(inputs);
+            return Err(error);
+        }
+        if live.min_change > 0.0 && self.hardly_differ(&inputs, live.min_change) {
+            self.put_back(inputs);
             return Ok(Asking::Same);
         }
-        self.reference = (live.min_change > 0.0).then(|| input.clone());
-        let asked = Asked { targets: self.targets.clone(), versus: self.versus.clone() };
-        let replaced = if newest {
-            self.seat.offer(input, asked, region, stamp)?
-        } else {
-            self.seat.submit(input, asked, region, stamp).map(|()| 0)?
-        };
+        self.reference = (live.min_change > 0.0).then(|| inputs.clone());
+        let (of, mut replaced) = (inputs.len(), 0);
+        self.several = of > 1;
+        for (nth, Input { object, values, covers }) in inputs.into_iter().enumerate() {
+            let asked = Asked { targets: self.targets.clone(), versus: self.versus.clone() };
+            let token = Token { stamp, object, nth, of };
+            if newest && nth == 0 {
+                replaced = self.seat.offer(values, asked, covers, token)?;
+            } else {
+                self.seat.submit(values, asked, covers, token)?;
+            }
+        }
         Ok(Asking::Asked(took, replaced))
+    }
+
+    fn put_back(&mut self, inputs: Vec<Input>) {
+        inputs.into_iter().for_each(|input| self.seat.put_back(input.values));
+    }
+
+    /// Whether all pictures are where those of the reference are, and look as they do.
+    fn hardly_differ(&self, inputs: &[Input], limit: f32) -> bool {
+        let same = |(old, new): (&Input, &Input)| {
+            old.object == new.object && self.difference(&old.values, &new.values) < limit
+        };
+        self.reference.as_ref().is_some_and(|old| old.len() == inputs.len() && old.iter().zip(inputs).all(same))
     }
 
     /// Mean absolute difference of two inputs on the 0 to 1 scale of pixels.
@@ -206,18 +248,33 @@ impl Session {
         (sum / a.len().max(1) as f64) as f32
     }
 
-    /// The oldest answer; waits for it where asked to, and is interrupted then.
-    pub(super) fn answer(&mut self, wait: bool) -> Result<Option<Answer<Stamp>>> {
-        if wait { self.seat.wait().map(Some) } else { Ok(self.seat.poll()) }
+    /// The answers about the oldest frame, one for each of its pictures; waits for them where asked to, and is interrupted then.
+    pub(super) fn answer(&mut self, wait: bool) -> Result<Option<Vec<Answer<Token>>>> {
+        loop {
+            let Some(answer) = (if wait { Some(self.seat.wait()?) } else { self.seat.poll() }) else { return Ok(None) };
+            if answer.token.nth == 0 {
+                // What was left of an interrupted frame.
+                self.heard.clear();
+            }
+            let last = answer.token.nth + 1 == answer.token.of;
+            self.heard.push(answer);
+            if last {
+                return Ok(Some(std::mem::take(&mut self.heard)));
+            }
+        }
     }
 
-    /// Keeps the map of an answer as the newest one, scaled by the time of its own frame.
-    pub(super) fn keep(&mut self, seen: Explanation, of: Stamp, calm: Calm) {
+    /// Keeps the maps of a frame's answers as the newest ones, scaled by the time of their own frame.
+    ///
+    /// # Errors
+    /// That of the first picture that has one: the maps so far stay.
+    pub(super) fn keep(&mut self, answers: Vec<Answer<Token>>, calm: Calm) -> Result<()> {
+        let Some(of) = answers.first().map(|answer| answer.token.stamp) else { return Ok(()) };
         let at = of.time.map_or_else(|| of.at.saturating_duration_since(self.begun), Duration::from);
-        let classes: Vec<Seen> = seen.maps.iter().map(as_seen).collect();
-        self.scaler.set(calm);
-        let maps = self.scaler.scale(&classes, at);
-        self.shown = Some(Shown { maps, seen, of, holds: of });
+        let seen = |answer: Answer<Token>| Ok((answer.token.object, answer.result?));
+        let seen = answers.into_iter().map(seen).collect::<Result<_>>()?;
+        self.shown = Some(Shown::new(self.scalers.scale(seen, calm, at), of));
+        Ok(())
     }
 
     /// A run has failed: the next frame is asked about, however like the last one it is.
@@ -225,7 +282,7 @@ impl Session {
         self.reference = None;
     }
 
-    /// The newest map is this frame's too, unless another one is on its way.
+    /// The newest maps are this frame's too, unless others are on their way.
     pub(super) fn holds(&mut self, stamp: Stamp) {
         if let Some(shown) = self.shown.as_mut().filter(|_| !self.seat.is_owed()) {
             shown.holds = stamp;
@@ -235,106 +292,55 @@ impl Session {
     /// What was seen so far is of another scene.
     pub(super) fn forget(&mut self) {
         self.seat.forget();
-        self.scaler.cut();
-        (self.reference, self.shown) = (None, None);
+        self.scalers.cut();
+        (self.reference, self.shown, self.several) = (None, None, false);
+        self.heard.clear();
     }
 
     /// What was seen so far is of another stream.
     pub(super) fn restart(&mut self) {
         self.forget();
-        self.scaler.forget();
+        self.scalers = Scalers::default();
     }
 
-    /// What came of the newest map.
-    pub(super) fn seen(&self) -> Option<&Explanation> {
-        self.shown.as_ref().map(|shown| &shown.seen)
+    /// The newest maps.
+    pub(super) fn shown(&self) -> Option<&Shown> {
+        self.shown.as_ref()
     }
 
-    /// The newest map as it is painted, in one: the hottest class at each place.
-    pub(super) fn heat(&self, live: &Live) -> Option<Array2<f32>> {
-        let shown = self.shown.as_ref()?;
-        let mut heat = Array2::zeros(shown.maps.first()?.dim());
-        for (map, _) in
-            shown.maps.iter().zip(&shown.seen.maps).filter(|(_, one)| one.score >= live.confidence_threshold)
-        {
-            heat.zip_mut_with(map, |heat: &mut f32, &value| *heat = heat.max(value));
-        }
-        Some(heat)
-    }
-
-    /// Paints the newest map, unless it is too old: then `None`, else its age, and the reason if there was nothing to paint. On an
-    /// error the picture is as it was, unless painting itself failed.
+    /// Paints the newest maps, unless they are too old: then `None`, else their age, and the reason if there was nothing to paint. On
+    /// an error the picture is as it was, unless painting itself failed.
     pub(super) fn paint(
         &self,
-        painter: &mut Painter,
+        painters: &mut [Painter],
         (video, buffer): (&Video, &mut gst::BufferRef),
         (stamp, live, aside): (Stamp, &Live, &Aside),
     ) -> Result<Option<(Duration, Option<String>)>> {
         let Some(shown) = &self.shown else { return Ok(None) };
-        let opacity = live.expire_overlay.map_or(1.0, |limit| opacity(stamp.since(&shown.holds), limit));
+        let opacity = shown.opacity(stamp, live.expire_overlay);
         if opacity == 0.0 {
             return Ok(None);
         }
-        let age = stamp.since(&shown.of);
-        let likely = |one: &&ClassMap| one.score >= live.confidence_threshold;
-        if !shown.seen.maps.iter().any(|one| likely(&one)) {
-            let captions: Vec<String> = shown.seen.maps.iter().map(ClassMap::caption).collect();
-            let why = format!("{} is below confidence-threshold={}", captions.join(", "), live.confidence_threshold);
+        let age = shown.age(stamp);
+        if let Some(why) = shown.doubt(live) {
             return Ok(Some((age, Some(why))));
         }
-        let reason = || match self.blank().join("; ") {
-            none if none.is_empty() => "no place is hot".to_string(),
-            reasons => reasons,
-        };
         if live.style.output_mode == OutputMode::None {
-            let is_blank = shown.maps.iter().flatten().all(|value| *value <= 0.0);
-            return Ok(Some((age, is_blank.then(reason))));
+            return Ok(Some((age, shown.is_cold().then(|| shown.reason()))));
         }
-        // A class that is left out keeps its place, and so the others their hues.
-        let nothing = Array2::zeros(shown.maps.first().map_or((0, 0), |map| map.dim()));
-        let classes = shown.maps.iter().zip(&shown.seen.maps);
-        let maps: Vec<_> = classes.map(|(map, one)| if likely(&one) { map.view() } else { nothing.view() }).collect();
+        let style = Style { alpha: live.style.alpha * opacity, ..live.style };
         let painted = video.with_frame(buffer, |frame| {
             guard(|| {
                 #[cfg(feature = "fault-injection")]
                 self.worker.traps().paint();
-                painter.set_style(Style { alpha: live.style.alpha * opacity, ..live.style });
-                let painted = painter.paint_maps(frame, &maps, shown.seen.region)?;
-                let words = words(&shown.seen, age, live, aside);
-                if !words.is_empty() {
-                    painter.write(frame, &words)?;
-                }
-                Ok(painted)
+                shown.paint(painters, frame, (style, live), (age, aside))
             })
         })?;
-        Ok(Some((age, (!painted).then(reason))))
+        Ok(Some((age, (!painted).then(|| shown.reason()))))
     }
 
-    /// Why nothing is painted on the newest frame: the reasons of its maps, if all have one.
+    /// Why nothing of the newest maps is painted: their reasons, if all have one.
     pub(super) fn blank(&self) -> Vec<&str> {
-        let maps = self.shown.as_ref().map_or(&[][..], |shown| &shown.seen.maps);
-        let reasons: Vec<&str> = maps.iter().filter_map(|one| one.reason.as_deref()).collect();
-        if reasons.len() == maps.len() { reasons } else { Vec::new() }
-    }
-}
-
-fn as_seen(one: &ClassMap) -> Seen<'_> {
-    Seen { class: one.class, score: one.score, map: one.map.view() }
-}
-
-/// 1 while a map is young, 0 when its time is over; between half of it and the end it fades.
-fn opacity(age: Duration, limit: Duration) -> f32 {
-    let left = 1.0 - age.as_secs_f32() / limit.as_secs_f32();
-    (2.0 * left).clamp(0.0, 1.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_map_fades_over_the_second_half_of_its_time() {
-        let at = |ms| opacity(Duration::from_millis(ms), Duration::from_secs(1));
-        assert_eq!([0, 500, 750, 1000, 5000].map(at), [1.0, 1.0, 0.5, 0.0, 0.0]);
+        self.shown.as_ref().map_or(Vec::new(), Shown::blank)
     }
 }

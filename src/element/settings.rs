@@ -8,6 +8,7 @@ use gst::prelude::*;
 
 use super::heatmap::Heatmap;
 use super::mode::{InterimProvider, Mode, OnError, Pace, WaitForModel};
+use super::regions::InferenceRegion;
 use super::stats::Stats;
 use super::stream::State;
 use super::tell::Telling;
@@ -124,6 +125,10 @@ pub struct GradCam {
         blurb = "What becomes of the stream when a frame cannot be explained, or the model not opened while frames pass", builder(OnError::default()))]
     #[property(name = "max-in-flight", get, set, type = u32, member = max_in_flight, minimum = 1, maximum = 64, default = 4, mutable_playing, nick = "Frames in flight",
         blurb = "In sync mode, frames that are worked on at once (1 = one after the other)")]
+    #[property(name = "inference-region", get, set, type = InferenceRegion, member = inference_region, mutable_ready, nick = "Inference region",
+        blurb = "What of a frame is explained: all of it, or each GstVideoRegionOfInterestMeta of a detector upstream by itself", builder(InferenceRegion::default()))]
+    #[property(name = "max-regions", get, set, type = u32, member = max_regions, minimum = 1, maximum = 64, default = 8, mutable_playing, nick = "Most regions",
+        blurb = "With inference-region=roi-list, regions of a frame that are explained, the largest ones; each is a run of the model, or batch-size of them are")]
     #[property(name = "inference-interval", get, set, type = u32, member = inference_interval, minimum = 1, maximum = u32::MAX, default = 1, mutable_playing, nick = "Inference interval",
         blurb = "Every how many frames the model runs (1 = every frame); between them the newest map is painted")]
     #[property(name = "min-change", get, set, type = f64, member = min_change, minimum = 0.0, maximum = 1.0, default = 0.0, mutable_playing, nick = "Smallest change",
@@ -215,6 +220,8 @@ pub(super) struct Settings {
     pub(super) wait_for_model: WaitForModel,
     pub(super) on_error: OnError,
     pub(super) max_in_flight: u32,
+    pub(super) inference_region: InferenceRegion,
+    pub(super) max_regions: u32,
     pub(super) inference_interval: u32,
     pub(super) min_change: f64,
     pub(super) expire_overlay: u64,
@@ -274,6 +281,8 @@ impl Default for Settings {
             wait_for_model: WaitForModel::default(),
             on_error: OnError::default(),
             max_in_flight: 4,
+            inference_region: InferenceRegion::default(),
+            max_regions: 8,
             inference_interval: 1,
             min_change: 0.0,
             expire_overlay: 1_000_000_000,

@@ -14,8 +14,9 @@ use super::imp::{CAT, lock};
 use super::loading::Load;
 use super::message;
 use super::mode::OnError;
+use super::regions::InferenceRegion;
 use super::remarks::{Blank, Failures};
-use super::session::{Asking, Session, Stamp};
+use super::session::{Asking, Session, Stamp, Token};
 use super::settings::GradCam;
 use super::stats::Stage;
 use super::tell::{Outcome, Tell};
@@ -43,6 +44,7 @@ pub struct State {
     /// There is no model, and none will come.
     pub(super) given_up: bool,
     pub(super) tell: Tell,
+    pub(super) inference_region: InferenceRegion,
     pen: Pen,
     /// In sync mode, frames on their way.
     out: VecDeque<Pending>,
@@ -61,6 +63,7 @@ pub struct State {
 /// Why a frame bears no map, where nothing went wrong.
 const NO_MODEL: &str = "the model is not open";
 const NO_MAP: &str = "there is no map yet, or it has become too old";
+const NO_REGION: &str = "no region: no detector upstream has marked one on the frame";
 
 #[derive(Debug)]
 struct Pending {
@@ -76,8 +79,8 @@ struct Pending {
 /// What becomes of a frame.
 #[derive(Debug)]
 enum Fate {
-    /// It goes as it is.
-    Pass,
+    /// It goes as it is: why.
+    Pass(&'static str),
     /// It waits for its own map.
     Own,
     /// The newest map is painted.
@@ -153,17 +156,21 @@ impl GradCam {
         let due = state.is_due(buffer.flags(), late);
         let (Some(session), Some(video)) = (&mut state.session, &state.video) else {
             self.stats.skipped(1);
-            state.out.push_back(Pending { buffer, copied: false, fate: Fate::Pass, live, stamp });
+            state.out.push_back(Pending { buffer, copied: false, fate: Fate::Pass(NO_MODEL), live, stamp });
             return Ok(());
         };
         for error in session.retarget(&live) {
             message::warn(&*self.obj(), &error, "the class explained so far stays");
         }
-        let fate = if !due {
+        let objects = state.inference_region.of(&buffer, video.size(), live.max_regions);
+        let fate = if objects.is_empty() {
+            self.stats.skipped(1);
+            Fate::Pass(NO_REGION)
+        } else if !due {
             self.stats.skipped(1);
             Fate::Newest
         } else {
-            match session.ask(video, buffer.make_mut(), (stamp, &live, !sync)) {
+            match session.ask(video, buffer.make_mut(), &objects, (stamp, &live, !sync)) {
                 Ok(Asking::Asked(took, replaced)) => {
                     self.stats.took(Stage::Prepare, took);
                     self.stats.skipped(replaced);
@@ -174,13 +181,17 @@ impl GradCam {
                     self.stats.skipped(1);
                     Fate::Same
                 }
+                Ok(Asking::Busy) => {
+                    self.stats.skipped(1);
+                    Fate::Newest
+                }
                 Err(Error::Interrupted) => return Err(gst::FlowError::Flushing),
                 Err(error) => Fate::Failed(error),
             }
         };
         if !sync {
-            while let Ok(Some(answer)) = session.answer(false) {
-                let told = self.hear_answer(session, answer, live.calm, &mut state.blank);
+            while let Ok(Some(answers)) = session.answer(false) {
+                let told = self.hear_answers(session, answers, live.calm, &mut state.blank);
                 if let Err(error) = told {
                     session.failed();
                     self.failed(&error, &live, (&mut state.failures, &mut state.lost))?;
@@ -219,7 +230,7 @@ impl GradCam {
         let mut failure = None;
         if let (Fate::Own, Some(session)) = (&front.fate, session.as_mut()) {
             match session.answer(all || out.len() >= limit) {
-                Ok(Some(answer)) => failure = self.hear_answer(session, answer, front.live.calm, blank).err(),
+                Ok(Some(answers)) => failure = self.hear_answers(session, answers, front.live.calm, blank).err(),
                 Ok(None) => {
                     // Upstream may have no more than two of them, and wait for one.
                     for frame in out.iter_mut().filter(|frame| !frame.copied) {
@@ -235,7 +246,8 @@ impl GradCam {
             }
         }
         let Some(Pending { mut buffer, fate, mut live, stamp, .. }) = out.pop_front() else { return Ok(None) };
-        let (passes, same) = (matches!(fate, Fate::Pass), matches!(fate, Fate::Same));
+        let (passes, same) = (matches!(fate, Fate::Pass(_)), matches!(fate, Fate::Same));
+        let mut reason = if let Fate::Pass(why) = fate { Some(why.to_string()) } else { None };
         if let Fate::Failed(error) = fate {
             failure = Some(error);
         }
@@ -257,20 +269,20 @@ impl GradCam {
         }
         let target = beside.as_ref().map(|beside| &beside.video).or(video.as_ref());
         let passes = passes || (failure.is_some() && self.is_sync());
-        let mut reason = failure.map(|error| error.to_string());
+        reason = failure.map(|error| error.to_string()).or(reason);
         let mut age = None;
         if let (Some(session), Some(target), false) = (session.as_mut(), target, passes) {
             if same {
                 session.holds(stamp);
             }
-            let (painter, no_font) = pen.painter(&live);
+            let (painters, no_font) = pen.painters(&live, session.shown().map_or(0, |shown| shown.pictures.len()));
             if let Some(error) = no_font {
                 message::warn(&*self.obj(), &error, "the former font stays");
             }
             let top_k = lock(&self.telling).top_k as usize;
             let aside = Aside { top_k, provider: self.stats.provider(), fps: self.stats.fps() };
             let start = Instant::now();
-            match session.paint(painter, (target, buffer.make_mut()), (stamp, &live, &aside)) {
+            match session.paint(painters, (target, buffer.make_mut()), (stamp, &live, &aside)) {
                 Ok(None) => reason = reason.or_else(|| Some(NO_MAP.into())),
                 Ok(Some((of, nothing))) => {
                     self.stats.took(Stage::Paint, start.elapsed());
@@ -290,43 +302,44 @@ impl GradCam {
         if let (Some(age), None) = (age, &reason) {
             self.stats.annotated(age);
         }
-        let session = session.as_ref().filter(|_| age.is_some());
-        let explanation = session.and_then(Session::seen);
+        let shown = session.as_ref().and_then(Session::shown).filter(|_| age.is_some());
         if let Some(video) = video {
             let telling = lock(&self.telling).clone();
             if let Some(error) = tell.take_up(&telling) {
                 message::warn(&*self.obj(), &error, "the former region of interest stays");
             }
-            let outcome = Outcome { explanation, map_age: age, provider: self.stats.provider(), reason };
+            let outcome = Outcome { shown, map_age: age, provider: self.stats.provider(), reason };
             tell.frame(&self.obj(), buffer.make_mut(), video.size(), outcome, &telling);
         }
-        let heat = || session?.heat(&live).zip(explanation.map(|seen| seen.region));
-        let picture = guard(|| self.heatmap.picture(heat, &buffer)).unwrap_or_else(|error| {
-            message::warn(&*self.obj(), &error, "the pad heatmap goes without this frame");
-            None
-        });
+        let picture =
+            guard(|| self.heatmap.picture(shown.map(|shown| (shown, &live)), &buffer)).unwrap_or_else(|error| {
+                message::warn(&*self.obj(), &error, "the pad heatmap goes without this frame");
+                None
+            });
         self.stats.frame_out(Instant::now());
         self.stayed(stamp.at, limit);
         Ok(Some(Ready { buffer, picture }))
     }
 
-    /// Keeps an answer's map, and counts.
-    fn hear_answer(
+    /// Keeps the maps of a frame's answers, and counts.
+    fn hear_answers(
         &self,
         session: &mut Session,
-        answer: Answer<Stamp>,
+        answers: Vec<Answer<Token>>,
         calm: Calm,
         blank: &mut Blank,
     ) -> Result<(), Error> {
-        self.stats.took(Stage::Queue, answer.begun.saturating_duration_since(answer.queued));
-        self.stats.inference(answer.done.saturating_duration_since(answer.begun));
+        for answer in &answers {
+            self.stats.took(Stage::Queue, answer.begun.saturating_duration_since(answer.queued));
+            self.stats.inference(answer.done.saturating_duration_since(answer.begun));
+        }
         if let Some(Retreat { from, why, to }) = session.retreat() {
             let and_so =
                 format!("execution-provider={from} is left for the CPU, which explained this frame and goes on");
             message::warn(&*self.obj(), &Error::Inference { why: why.clone() }, &and_so);
             self.runs_on(to);
         }
-        session.keep(answer.result?, answer.token, calm);
+        session.keep(answers, calm)?;
         if let Some(text) = blank.tell(&session.blank(), Instant::now()) {
             message::remark(&*self.obj(), &text);
         }

@@ -5,12 +5,13 @@ use std::time::Duration;
 use gst::prelude::*;
 use gst_base::prelude::*;
 
+use super::regions::Object;
+use super::shown::Shown;
 use super::{GradCam, meta};
 use crate::error::{Error, Result};
-use crate::explain::Explanation;
 use crate::frame::Region;
 use crate::prep::parse_numbers;
-use crate::record::Record;
+use crate::record::{self, Record};
 
 /// The values of the properties that say what is told.
 #[derive(Debug, Clone)]
@@ -46,7 +47,7 @@ impl Default for Telling {
 #[derive(Debug)]
 pub(super) struct Outcome<'a> {
     /// Of this frame, or of an earlier one.
-    pub(super) explanation: Option<&'a Explanation>,
+    pub(super) shown: Option<&'a Shown>,
     /// How much later this frame is than the one that the map was made of.
     pub(super) map_age: Option<Duration>,
     /// Where the model runs.
@@ -100,7 +101,7 @@ impl Tell {
         let segment = element.segment();
         let segment = segment.downcast_ref::<gst::ClockTime>();
         let running_time = segment.and_then(|segment| segment.to_running_time(buffer.pts()));
-        let annotated = outcome.explanation.filter(|_| outcome.reason.is_none());
+        let annotated = outcome.shown.filter(|_| outcome.reason.is_none());
         let explained = annotated.filter(|_| telling.attach_meta);
         let due = telling.post_messages && self.is_due(running_time, telling.message_interval);
         if !due && explained.is_none() {
@@ -119,12 +120,17 @@ impl Tell {
             reason: outcome.reason,
             ..Record::default()
         };
-        if let Some(explanation) = outcome.explanation {
-            let roi = self.roi.map(|roi| roi.of(size));
-            record = record.explained(explanation, telling.top_k as usize, roi);
+        for picture in outcome.shown.iter().flat_map(|shown| &shown.pictures) {
+            let (k, roi) = (telling.top_k as usize, self.roi.map(|roi| roi.of(size)));
+            match picture.object {
+                None => record = record.explained(&picture.seen, k, roi),
+                Some(Object { part, id }) => {
+                    record.objects.push(record::Object::explained(part, id, &picture.seen, k, roi));
+                }
+            }
         }
-        if let Some(explanation) = explained {
-            meta::attach(buffer, &record, explanation, telling.output_map_meta);
+        if let Some(shown) = explained {
+            meta::attach(buffer, &record, shown, telling.output_map_meta);
         }
         if due {
             let message = gst::message::Element::builder(record.to_structure()).src(element).build();

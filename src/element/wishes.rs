@@ -31,6 +31,7 @@ pub(super) struct Live {
     pub(super) versus: String,
     pub(super) on_error: OnError,
     pub(super) max_in_flight: usize,
+    pub(super) max_regions: usize,
     pub(super) inference_interval: u32,
     pub(super) min_change: f32,
     /// `None` = never.
@@ -120,6 +121,7 @@ impl Settings {
             versus: self.versus.clone().unwrap_or_default(),
             on_error: self.on_error,
             max_in_flight: self.max_in_flight as usize,
+            max_regions: self.max_regions as usize,
             inference_interval: self.inference_interval,
             min_change: self.min_change as f32,
             expire_overlay: Some(Duration::from_nanos(self.expire_overlay)).filter(|time| !time.is_zero()),
@@ -128,7 +130,8 @@ impl Settings {
 
     /// What is read from frame to frame, or at the start only, put aside: what is left says which engine is wished for.
     pub(super) fn wish(&self) -> Settings {
-        let Settings { mode, wait_for_model, interim_provider, .. } = Settings::default();
+        let Settings { mode, wait_for_model, interim_provider, inference_region, max_regions, .. } =
+            Settings::default();
         let Settings { on_error, max_in_flight, inference_interval, min_change, expire_overlay, .. } =
             Settings::default();
         let Settings { alpha, alpha_mode, colormap, output_mode, threshold, smooth, draw_labels, .. } =
@@ -139,7 +142,7 @@ impl Settings {
         let (resolved_target_layer, active_provider) = (None, None);
         #[rustfmt::skip]
         let wish = Settings {
-            mode, wait_for_model, interim_provider, on_error, max_in_flight, inference_interval, min_change, expire_overlay,
+            mode, wait_for_model, interim_provider, inference_region, max_regions, on_error, max_in_flight, inference_interval, min_change, expire_overlay,
             draw_labels, draw_legend, draw_stats, label_position, font,
             alpha, alpha_mode, colormap, output_mode, threshold, smooth, normalization, smoothing, confidence_threshold,
             target_class, versus, runtime_library, resolved_target_layer, active_provider, ..self.clone()

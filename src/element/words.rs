@@ -20,8 +20,9 @@ pub(super) struct Aside {
     pub(super) fps: f64,
 }
 
-/// Classes with bars of their scores, others that are as likely, how the element fares, and the map's colours: what is wished for.
-pub(super) fn words(seen: &Explanation, age: Duration, live: &Live, aside: &Aside) -> Words {
+/// Classes with bars of their scores, others that are as likely, and in one picture of a frame how the element fares, and the map's
+/// colours: what is wished for.
+pub(super) fn words(seen: &Explanation, (age, once): (Duration, bool), live: &Live, aside: &Aside) -> Words {
     let several = seen.maps.len() > 1;
     let line = |guess: &Guess, hue| Line { text: guess.caption(), bar: Some(guess.score), hue };
     let mut lines = Vec::new();
@@ -34,34 +35,43 @@ pub(super) fn words(seen: &Explanation, age: Duration, live: &Live, aside: &Asid
             lines.extend(seen.best(aside.top_k).iter().filter(|guess| !known(guess)).map(|guess| line(guess, None)));
         }
     }
-    if live.draw_stats {
+    if live.draw_stats && once {
         let mut text = format!("{}  {:.0} fps", aside.provider, aside.fps);
         if age >= STALE {
             text += &format!("  map {:.1} s old", age.as_secs_f64());
         }
         lines.push(Line { text, ..Line::default() });
     }
-    Words { lines, legend: live.draw_legend && !several, corner: live.corner }
+    Words { lines, legend: live.draw_legend && !several && once, corner: live.corner }
 }
 
-/// The painter, and the font that it has.
+/// A painter for each picture of a frame, which keeps what it has written, and the font that they have.
 #[derive(Debug, Default)]
 pub(super) struct Pen {
-    painter: Option<Painter>,
+    painters: Vec<Painter>,
+    font: Font,
     /// What the user last asked for, readable or not: each wish is complained about once.
     asked: String,
 }
 
 impl Pen {
-    /// The painter with the font that is wished for; the former one stays where that cannot be read, of which the error tells.
-    pub(super) fn painter(&mut self, live: &Live) -> (&mut Painter, Option<Error>) {
-        let painter = self.painter.get_or_insert_with(|| Painter::new(live.style));
-        if self.asked == live.font {
-            return (painter, None);
+    /// So many painters at least, with the font that is wished for; the former one stays where that cannot be read, of which the error
+    /// tells.
+    pub(super) fn painters(&mut self, live: &Live, count: usize) -> (&mut [Painter], Option<Error>) {
+        let mut failed = None;
+        if self.asked != live.font {
+            self.asked.clone_from(&live.font);
+            match font(&live.font) {
+                Ok(font) => (self.font, self.painters) = (font, Vec::new()),
+                Err(error) => failed = Some(error),
+            }
         }
-        self.asked.clone_from(&live.font);
-        let failed = font(&live.font).map(|font| painter.set_font(font)).err();
-        (painter, failed)
+        while self.painters.len() < count {
+            let mut painter = Painter::new(live.style);
+            painter.set_font(self.font.clone());
+            self.painters.push(painter);
+        }
+        (&mut self.painters, failed)
     }
 }
 

@@ -51,6 +51,15 @@ impl Summary {
     }
 }
 
+impl Summary {
+    /// The same, so much further right and down.
+    #[must_use]
+    pub fn moved(self, by: (f32, f32)) -> Summary {
+        let place = |(x, y): (f64, f64)| (x + f64::from(by.0), y + f64::from(by.1));
+        Summary { peak: place(self.peak), centroid: place(self.centroid), hot: self.hot.moved(by), ..self }
+    }
+}
+
 impl ClassMap {
     /// Where the map lies on a frame; see [`Summary::new`].
     pub fn summary(&self, region: Region, frame: (usize, usize), roi: Option<Region>) -> Option<Summary> {

@@ -4,9 +4,11 @@ use crate::error::{Error, Result};
 
 pub mod color;
 pub mod format;
+mod part;
 
 pub use color::{Color, Matrix, Range};
 pub use format::Format;
+pub use part::Part;
 
 /// One plane of pixels: `stride` bytes from one row to the next; the last row may be short.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +50,14 @@ pub struct Region {
     pub width: f32,
     /// Height.
     pub height: f32,
+}
+
+impl Region {
+    /// The same, so much further right and down.
+    #[must_use]
+    pub fn moved(self, (right, down): (f32, f32)) -> Region {
+        Region { x: self.x + right, y: self.y + down, ..self }
+    }
 }
 
 impl<'a> Frame<'a> {

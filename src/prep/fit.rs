@@ -2,7 +2,7 @@
 
 use super::ResizeMode;
 use crate::error::{Error, Result};
-use crate::frame::Region;
+use crate::frame::{Part, Region};
 
 /// What the long side of [`full_frame`] is a multiple of: the cell of most networks' last grid, in pixels.
 const CELL: f64 = 32.0;
@@ -30,10 +30,12 @@ pub fn full_frame(own: (usize, usize), frame: (usize, usize)) -> Result<(usize, 
     Ok(if frame.0 >= frame.1 { (side, short) } else { (short, side) })
 }
 
-/// The geometry of one frame size and one input size.
+/// The geometry of one part of a frame and one input size.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Fit {
-    /// Part of the frame that is taken: (start, length) across and down, in pixels, inside the frame.
+    /// The picture that is fitted: nothing outside of it is taken.
+    pub(super) part: Part,
+    /// What of it is taken: (start, length) across and down, in pixels of the frame.
     pub(super) source: ((f64, f64), (f64, f64)),
     /// Width and height that it gets in the model's input.
     pub(super) size: (usize, usize),
@@ -44,9 +46,9 @@ pub(super) struct Fit {
 }
 
 impl Fit {
-    /// `frame` and `input` are (width, height), none of them 0.
-    pub(super) fn new(mode: ResizeMode, frame: (usize, usize), input: (usize, usize)) -> Self {
-        let (fw, fh) = (frame.0 as f64, frame.1 as f64);
+    /// `input` is (width, height); neither of its sides is 0, nor one of the part.
+    pub(super) fn new(mode: ResizeMode, part: Part, input: (usize, usize)) -> Self {
+        let (fw, fh) = (part.width as f64, part.height as f64);
         let (iw, ih) = (input.0 as f64, input.1 as f64);
         let (taken, size) = match mode {
             ResizeMode::Stretch => ((fw, fh), input),
@@ -59,7 +61,8 @@ impl Fit {
                 ((fw, fh), (whole(fw, input.0), whole(fh, input.1)))
             }
         };
-        let source = (((fw - taken.0) / 2.0, taken.0), ((fh - taken.1) / 2.0, taken.1));
+        let middle = |from: usize, all: f64, taken: f64| (from as f64 + (all - taken) / 2.0, taken);
+        let source = (middle(part.x, fw, taken.0), middle(part.y, fh, taken.1));
         let origin = ((input.0 - size.0) / 2, (input.1 - size.1) / 2);
         // Pixels of the frame to one of the input.
         let (across, down) = (taken.0 / size.0 as f64, taken.1 / size.1 as f64);
@@ -69,7 +72,7 @@ impl Fit {
             width: (iw * across) as f32,
             height: (ih * down) as f32,
         };
-        Self { source, size, origin, region }
+        Self { part, source, size, origin, region }
     }
 }
 
@@ -99,7 +102,7 @@ mod tests {
     #[test]
     fn a_full_frame_is_whole_and_not_distorted() {
         let (frame, input) = ((1920, 1080), (384, 224));
-        let fit = Fit::new(ResizeMode::FullFrame, frame, input);
+        let fit = Fit::new(ResizeMode::FullFrame, Part::whole(frame), input);
         assert_eq!(fit.source, ((0.0, 1920.0), (0.0, 1080.0)));
         assert_eq!((fit.size, fit.origin), ((384, 216), (0, 4)));
     }

@@ -1,11 +1,13 @@
 //! Frame to input tensor: view, resize, convert, normalise.
 
+use std::ops::Range;
+
 use fast_image_resize::images::{CroppedImage, Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::error::{Error, Result};
 use crate::frame::format::Grid;
-use crate::frame::{Frame, Plane, Region};
+use crate::frame::{Frame, Part, Plane, Region};
 use fit::Fit;
 
 mod fit;
@@ -55,14 +57,30 @@ impl Preparer {
 
     /// Writes `channels * height * width` floats in the spec's layout into `out`; returns which part of the frame
     /// the whole model input covers.
+    ///
+    /// # Errors
+    /// [`Error::Frame`] for a tensor of another length.
     pub fn prepare(&mut self, frame: &Frame, out: &mut [f32]) -> Result<Region> {
+        self.prepare_part(frame, Part::whole((frame.width, frame.height)), out)
+    }
+
+    /// The same of a part of the frame, as if it were a picture by itself: [`ResizeMode`] applies within it. Where it begins or ends
+    /// amid a cell of subsampled chroma, that cell counts by its share.
+    ///
+    /// # Errors
+    /// [`Error::Frame`] also for a part that is empty or reaches beyond the frame.
+    pub fn prepare_part(&mut self, frame: &Frame, part: Part, out: &mut [f32]) -> Result<Region> {
+        if part.area() == 0 || part.inside((frame.width, frame.height)) != part {
+            let why = format!("{part:?} is no part of a frame of {}x{}", frame.width, frame.height);
+            return Err(Error::Frame { why });
+        }
         let channels = self.channels(frame);
         let need = channels.len() * self.spec.width * self.spec.height;
         if out.len() != need {
             let why = format!("the tensor to fill holds {} values, the model takes {need}", out.len());
             return Err(Error::Frame { why });
         }
-        let fit = Fit::new(self.spec.resize_mode, (frame.width, frame.height), (self.spec.width, self.spec.height));
+        let fit = Fit::new(self.spec.resize_mode, part, (self.spec.width, self.spec.height));
         let grids = frame.format.row().grids;
         // Grey needs luma only; it lies in the first grid.
         let needed = if channels.iter().all(|c| c.weights[1] == 0.0 && c.weights[2] == 0.0) { 1 } else { grids.len() };
@@ -125,10 +143,13 @@ impl Preparer {
         let plane = &frame.planes[grid.plane];
         let (data, stride) = whole_cells(plane, columns * step, rows, (step, sample), &mut self.tight);
         let padded = ImageRef::new((stride / step) as u32, rows as u32, data, kind).map_err(|e| failed(&e))?;
-        // Not the resizer's own crop box: its filter would reach into the padding at the right edge.
-        let cells = CroppedImage::new(&padded, 0, 0, columns as u32, rows as u32).map_err(|e| failed(&e))?;
-        let (left, width) = within(fit.source.0, grid.sub_x, columns);
-        let (top, height) = within(fit.source.1, grid.sub_y, rows);
+        // Not the resizer's own crop box: its filter would reach into what lies around, and into the padding.
+        let (across, down) =
+            (window(fit.part.x, fit.part.width, grid.sub_x), window(fit.part.y, fit.part.height, grid.sub_y));
+        let [x, y, w, h] = [across.start, down.start, across.len(), down.len()].map(|cells| cells as u32);
+        let cells = CroppedImage::new(&padded, x, y, w, h).map_err(|e| failed(&e))?;
+        let (left, width) = within(fit.source.0, grid.sub_x, &across);
+        let (top, height) = within(fit.source.1, grid.sub_y, &down);
         let options = ResizeOptions::new()
             .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
             .crop(left, top, width, height)
@@ -219,8 +240,13 @@ fn whole_cells<'a>(
     (copy, bytes)
 }
 
-/// A span of the frame in cells of a grid, kept inside the grid against rounding.
-fn within((start, length): (f64, f64), sub: usize, cells: usize) -> (f64, f64) {
-    let (start, length) = (start / sub as f64, length / sub as f64);
-    (start, length.min(cells as f64 - start))
+/// The cells of a grid that hold pixels of a span of the frame.
+fn window(from: usize, length: usize, sub: usize) -> Range<usize> {
+    from / sub..(from + length).div_ceil(sub)
+}
+
+/// A span of the frame in cells of a grid, from the first of its window on and kept inside it against rounding.
+fn within((start, length): (f64, f64), sub: usize, window: &Range<usize>) -> (f64, f64) {
+    let (start, length) = (start / sub as f64 - window.start as f64, length / sub as f64);
+    (start, length.min(window.len() as f64 - start))
 }

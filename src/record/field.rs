@@ -20,6 +20,8 @@ pub enum Kind {
     Count,
     /// A size or index, 32 bits.
     Whole,
+    /// A number of 32 bits that may be below zero.
+    Signed,
     /// A floating-point number.
     Number,
     /// A text.
@@ -39,6 +41,7 @@ impl Kind {
             Kind::Time => "guint64 (ns)",
             Kind::Count => "guint64",
             Kind::Whole => "guint",
+            Kind::Signed => "gint",
             Kind::Number => "gdouble",
             Kind::Text => "string",
             Kind::Flag => "boolean",
@@ -60,6 +63,10 @@ const FRAME: &[Field] = &[
     field("duration", Kind::Time, "how long the frame is shown"),
     field("width", Kind::Whole, "width of the frame, in whose pixels places are told; pixel 0 reaches from 0.0 to 1.0"),
     field("height", Kind::Whole, "its height"),
+];
+
+/// What the map covers.
+const COVERED: &[Field] = &[
     field(
         "region-x",
         Kind::Number,
@@ -95,35 +102,68 @@ const PLACE: &[Field] = &[
     field("entropy", Kind::Number, "how spread the heat is: 0 = in one cell of the map, 1 = the same everywhere"),
 ];
 
+const OTHERS: Field = field(
+    "others",
+    Kind::List(CLASS),
+    "further classes explained, where `target-class` is a list: each with the fields from `class` to `entropy`",
+);
+const BEST: Field = field(
+    "top-k",
+    Kind::List(GUESS),
+    "the `top-k` likeliest classes, the likeliest first, each with `class`, `label` and `score`",
+);
+const INFERENCE: Field = field("inference-time", Kind::Time, "time of the model's run that made the map");
+
 /// What is said of the frame in the end.
 const REST: &[Field] = &[
+    OTHERS,
+    BEST,
     field(
-        "others",
-        Kind::List(CLASS),
-        "further classes explained, where `target-class` is a list: each with the fields from `class` to `entropy`",
-    ),
-    field(
-        "top-k",
-        Kind::List(GUESS),
-        "the `top-k` likeliest classes, the likeliest first, each with `class`, `label` and `score`",
+        "objects",
+        Kind::List(OBJECT),
+        "with `inference-region=roi-list`, the regions explained in place of the frame, the largest first: each with `object-*`, `region-*`, the fields from `class` to `entropy`, `others`, `top-k` and `inference-time`",
     ),
     field("map-age", Kind::Time, "how much later this frame is than the one that the map was made of"),
-    field("inference-time", Kind::Time, "time of the model's run that made the map"),
+    INFERENCE,
     field("provider", Kind::Text, "where the model runs"),
     field("annotated", Kind::Flag, "whether the frame bears a map (painted, or with `output-mode=none` only told)"),
     field("reason", Kind::Text, "why none was"),
 ];
 
 /// A class that is explained.
-const CLASS: &[Field] = &concat(GUESS, PLACE);
+const CLASS: &[Field] = &concat::<{ GUESS.len() + PLACE.len() }>(GUESS, PLACE);
+
+/// Where a region of a detector lies.
+const BOUNDS: &[Field] = &[
+    field("object-id", Kind::Signed, "id of the detector's region meta, 0 where it has none"),
+    field("object-x", Kind::Number, "left edge of the region, cut off at the frame's edge"),
+    field("object-y", Kind::Number, "its upper edge"),
+    field("object-width", Kind::Number, "its width"),
+    field("object-height", Kind::Number, "its height"),
+];
+
+/// What is said of a region after its first class.
+const FURTHER: &[Field] = &[OTHERS, BEST, INFERENCE];
+
+/// A region of a detector, explained.
+const OBJECT: &[Field] = {
+    const PLACED: &[Field] = &concat::<{ BOUNDS.len() + COVERED.len() }>(BOUNDS, COVERED);
+    const SEEN: &[Field] = &concat::<{ CLASS.len() + FURTHER.len() }>(CLASS, FURTHER);
+    &concat::<{ PLACED.len() + SEEN.len() }>(PLACED, SEEN)
+};
+
+/// Every field of an entry of `objects`, in the order of the documentation.
+pub fn object_fields() -> impl Iterator<Item = &'static Field> {
+    OBJECT.iter()
+}
 
 /// Every field of the message and the meta, in the order of the documentation.
 pub fn fields() -> impl Iterator<Item = &'static Field> {
-    FRAME.iter().chain(CLASS).chain(REST)
+    FRAME.iter().chain(COVERED).chain(CLASS).chain(REST)
 }
 
-const fn concat(first: &[Field], second: &[Field]) -> [Field; GUESS.len() + PLACE.len()] {
-    let mut all = [first[0]; GUESS.len() + PLACE.len()];
+const fn concat<const N: usize>(first: &[Field], second: &[Field]) -> [Field; N] {
+    let mut all = [first[0]; N];
     let mut i = 0;
     while i < all.len() {
         all[i] = if i < first.len() { first[i] } else { second[i - first.len()] };

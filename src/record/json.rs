@@ -30,11 +30,8 @@ impl Record {
         if let Some(region) = self.region {
             insert_region(&mut object, "region", region);
         }
-        let mut seen = self.seen.iter().map(Seen::to_json);
-        object.extend(seen.next().into_iter().flatten());
-        object.insert("others".into(), seen.map(Value::Object).collect());
-        let guesses = self.best.iter().map(|guess| Value::Object(guess_to_json(guess)));
-        object.insert("top-k".into(), guesses.collect());
+        insert_classes(&mut object, &self.seen, &self.best);
+        object.insert("objects".into(), self.objects.iter().map(|one| Value::Object(one.to_json())).collect());
         object.insert("provider".into(), self.provider.as_str().into());
         object.insert("annotated".into(), self.annotated.into());
         object.extend(self.reason.iter().map(|reason| ("reason".to_string(), reason.as_str().into())));
@@ -44,10 +41,7 @@ impl Record {
     /// `None` where a field that is always there is missing, or one is of another type.
     pub fn from_json(object: &Object) -> Option<Record> {
         let whole = |name: &str| Some(object.get(name)?.as_u64()? as usize);
-        let objects =
-            |name: &str| object.get(name)?.as_array()?.iter().map(Value::as_object).collect::<Option<Vec<_>>>();
-        let first = object.contains_key("class").then_some(object);
-        let seen = first.into_iter().chain(objects("others")?).map(Seen::from_json).collect::<Option<_>>()?;
+        let (seen, best) = classes(object)?;
         Some(Record {
             timestamp: time(object, "timestamp"),
             stream_time: time(object, "stream-time"),
@@ -56,7 +50,8 @@ impl Record {
             size: (whole("width")?, whole("height")?),
             region: region(object, "region"),
             seen,
-            best: objects("top-k")?.into_iter().map(guess_from_json).collect::<Option<_>>()?,
+            best,
+            objects: list(object, "objects")?.into_iter().map(super::Object::from_json).collect::<Option<_>>()?,
             map_age: time(object, "map-age"),
             inference_time: time(object, "inference-time"),
             provider: object.get("provider")?.as_str()?.into(),
@@ -64,6 +59,48 @@ impl Record {
             reason: object.get("reason").and_then(Value::as_str).map(String::from),
         })
     }
+}
+
+impl super::Object {
+    fn to_json(&self) -> Object {
+        let mut object = Object::new();
+        object.insert("object-id".into(), self.id.into());
+        insert_region(&mut object, "object", self.bounds);
+        insert_region(&mut object, "region", self.region);
+        insert_classes(&mut object, &self.seen, &self.best);
+        insert_time(&mut object, "inference-time", self.inference_time);
+        object
+    }
+
+    fn from_json(object: &Object) -> Option<super::Object> {
+        let (seen, best) = classes(object)?;
+        Some(super::Object {
+            id: i32::try_from(object.get("object-id")?.as_i64()?).ok()?,
+            bounds: region(object, "object")?,
+            region: region(object, "region")?,
+            seen,
+            best,
+            inference_time: time(object, "inference-time"),
+        })
+    }
+}
+
+/// The classes explained, the first of them among the other fields, and the likeliest ones.
+fn insert_classes(object: &mut Object, seen: &[Seen], best: &[Guess]) {
+    let mut seen = seen.iter().map(Seen::to_json);
+    object.extend(seen.next().into_iter().flatten());
+    object.insert("others".into(), seen.map(Value::Object).collect());
+    object.insert("top-k".into(), best.iter().map(|guess| Value::Object(guess_to_json(guess))).collect());
+}
+
+fn classes(object: &Object) -> Option<(Vec<Seen>, Vec<Guess>)> {
+    let first = object.contains_key("class").then_some(object);
+    let seen = first.into_iter().chain(list(object, "others")?).map(Seen::from_json).collect::<Option<_>>()?;
+    Some((seen, list(object, "top-k")?.into_iter().map(guess_from_json).collect::<Option<_>>()?))
+}
+
+fn list<'a>(object: &'a Object, name: &str) -> Option<Vec<&'a Object>> {
+    object.get(name)?.as_array()?.iter().map(Value::as_object).collect()
 }
 
 impl Seen {
@@ -163,6 +200,27 @@ mod tests {
                 Seen { guess: guess(4), summary: Some(Summary { roi_share: None, ..place }) },
             ],
             best: vec![guess(7), guess(3)],
+            objects: vec![
+                super::super::Object {
+                    id: -7,
+                    bounds: Region { x: 3.0, y: 4.0, width: 50.0, height: 60.0 },
+                    region: Region { x: -2.0, y: 4.0, width: 60.0, height: 60.0 },
+                    seen: vec![
+                        Seen { guess: guess(3), summary: Some(place.clone()) },
+                        Seen { guess: guess(5), summary: None },
+                    ],
+                    best: vec![guess(2)],
+                    inference_time: Some(Duration::from_micros(12)),
+                },
+                super::super::Object {
+                    id: 0,
+                    bounds: Region { x: 0.0, y: 0.0, width: 4.0, height: 4.0 },
+                    region: Region { x: 0.0, y: 0.0, width: 4.0, height: 4.0 },
+                    seen: vec![Seen { guess: guess(1), summary: None }],
+                    best: Vec::new(),
+                    inference_time: None,
+                },
+            ],
             map_age: Some(Duration::from_millis(12)),
             inference_time: Some(Duration::from_micros(7_500)),
             provider: "cpu".into(),

@@ -1,7 +1,7 @@
 //! What the documentation says of messages, metas and statistics is what the code has.
 
 use gstgradcam::element::{map_fields, stats_fields};
-use gstgradcam::record::{Field, fields};
+use gstgradcam::record::{Field, fields, object_fields};
 
 use crate::support;
 
@@ -14,7 +14,7 @@ fn table<'f>(fields: impl Iterator<Item = &'f Field>) -> String {
 #[test]
 fn every_field_is_in_the_documentation_as_the_code_has_it() {
     let text = std::fs::read_to_string(support::root().join("docs/messages.md")).unwrap();
-    for table in [table(fields()), table(map_fields()), table(stats_fields())] {
+    for table in [table(fields()), table(object_fields()), table(map_fields()), table(stats_fields())] {
         assert!(text.contains(&table), "docs/messages.md should hold this table:\n{table}");
     }
 }

@@ -91,6 +91,7 @@ fn a_messages_fields_have_the_types_of_the_table() {
         let kind = match field.kind {
             Kind::Time | Kind::Count => u64::static_type(),
             Kind::Whole => u32::static_type(),
+            Kind::Signed => i32::static_type(),
             Kind::Number => f64::static_type(),
             Kind::Text => String::static_type(),
             Kind::Flag => bool::static_type(),

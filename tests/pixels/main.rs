@@ -4,6 +4,7 @@ mod frame;
 mod golden;
 mod modes;
 mod paint;
+mod part;
 mod picture;
 mod prep;
 mod round_trip;
