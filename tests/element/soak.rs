@@ -156,7 +156,7 @@ impl Stream {
 
     fn push(&mut self) {
         self.ms += 40;
-        let mut frame = if self.ms % 80 == 0 { halves(&self.of, 230, 10) } else { halves(&self.of, 20, 200) };
+        let mut frame = if self.ms.is_multiple_of(80) { halves(&self.of, 230, 10) } else { halves(&self.of, 20, 200) };
         let time = Some(gst::ClockTime::from_mseconds(self.ms));
         frame.get_mut().unwrap().set_pts(time);
         self.awaited.lock().unwrap().times.push_back(time);
