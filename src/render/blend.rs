@@ -170,6 +170,10 @@ pub(super) fn blend<L: Source>(
     (level, scratch): (Level, &mut Scratch),
     levels: impl Fn(&'static Grid, Range<usize>) -> L,
 ) {
+    // An empty box may lie beyond a frame that has no room for its margin.
+    if across.is_empty() || down.is_empty() {
+        return;
+    }
     let format = frame.format.row();
     let (drop, sample) = (units(format).0, format.sample());
     for (index, plane) in frame.planes.iter_mut().enumerate() {

@@ -74,6 +74,23 @@ fn a06_every_format_at_odd_sizes() {
     assert!(warnings.iter().all(|(_, text)| text.contains("zero everywhere")), "{warnings:?}");
 }
 
+/// Words and outlines, too, end where the frame does.
+#[test]
+fn a06_every_format_at_every_small_size_with_words() {
+    let mut rig = Rig::new(info(VideoFormat::Rgb, 64, 48), &[BRIGHT[0], ("draw-labels", "true")]);
+    for format in formats() {
+        for (width, height) in (1..=20).flat_map(|width| (1..=9).map(move |height| (width, height))) {
+            assert!(rig.caps(&info(format, width, height)), "{format:?} {width}x{height}");
+            rig.halves(230, 0);
+            let warnings = rig.warnings();
+            assert!(
+                warnings.iter().all(|(_, text)| text.contains("zero everywhere")),
+                "{format:?} {width}x{height}: {warnings:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a06_very_large_frames() {
     let mut rig = Rig::new(info(VideoFormat::I420, 7680, 4320), &BRIGHT);

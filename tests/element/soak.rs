@@ -332,6 +332,7 @@ fn in_trouble(seed: u64, time: Duration) {
     let models =
         [models::sides(), models::five(), models::colours(), models::nobody()].map(|model| models::save(&model));
     let memory = Mutex::new(Memory::default());
+    memory.lock().unwrap().look(0);
     std::thread::scope(|scope| {
         for n in 0..2u64 {
             let (models, memory) = (&models, &memory);
