@@ -45,10 +45,10 @@ pub fn five() -> Model {
     pointwise(&classes, "input", Model::new(17))
 }
 
-/// As [`sides`], with a megabyte of weights.
+/// As [`sides`], with half a megabyte of weights.
 pub fn heavy() -> Model {
     let mut model = sides();
-    model.add_initializer("wide.weight", &Tensor::f32(&[2, 125_000], vec![1e-3; 250_000]));
+    model.add_initializer("wide.weight", &Tensor::f32(&[2, 62_500], vec![1e-3; 125_000]));
     model.add_node("MatMul", "wide", &["scores", "wide.weight"], &["widened"], &[]);
     model.add_node("ReduceMax", "most", &["widened"], &["largest"], &[]);
     model.add_node("Add", "join", &["scores", "largest"], &["joined"], &[]);

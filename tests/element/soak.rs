@@ -355,6 +355,11 @@ fn in_trouble(seed: u64, time: Duration) {
     });
     let memory = memory.into_inner().unwrap();
     memory.report("in trouble");
+    // Models come and go, so it is no straight line; but neither does it rise.
+    let (first, second) = memory.0.split_at(memory.0.len() / 2);
+    let most = |points: &[(f64, f64)]| points.iter().map(|point| point.1).fold(0.0, f64::max);
+    let enough = first.len() > 100;
+    assert!(!enough || most(second) < 1.25 * most(first), "{} kB at most, then {} kB", most(first), most(second));
 }
 
 #[test]

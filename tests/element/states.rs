@@ -70,18 +70,16 @@ fn b47_a_hundred_loads_give_their_memory_back() {
     }
     let model = models::save(&models::heavy());
     let options = Options { runtime_library: support::runtime(), ..Options::default() };
-    let mut settled = 0;
-    for load in 0..100 {
+    let mut memory = Vec::new();
+    for _ in 0..100 {
         let explainer = Explainer::open(&model.path, &options).unwrap();
         assert_eq!(explainer.info().layer, "layer");
         drop(explainer);
-        if load == 10 {
-            settled = resident();
-        }
+        memory.push(resident());
     }
-    let (now, size) = (resident(), std::fs::metadata(&model.path).unwrap().len() as usize / 1024);
-    println!("{settled} kB after ten loads, {now} kB after a hundred");
-    assert!(now <= settled + settled / 20 + size, "{settled} kB after ten loads, {now} kB after a hundred");
+    // What the allocator gives back, and when, is its own affair: the most of the first loads, the least of the last ones.
+    let (first, last) = (memory[..30].iter().max().unwrap(), memory[80..].iter().min().unwrap());
+    assert!(*last <= first + first / 20, "{first} kB at most in the first 30 loads, {last} kB at least in the last 20");
 }
 
 #[test]
