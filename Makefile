@@ -37,7 +37,7 @@ help: ## list these commands
 
 demo: setup runtime model media build ## a real video, annotated by a real classifier: out/annotated.mp4 and out/contact-sheet.png
 	@mkdir -p out
-	target/release/gradcam annotate $(VIDEO) out/annotated.mp4 --model $(MODEL) --normalization frame --alpha-mode constant
+	target/release/gradcam annotate $(VIDEO) out/annotated.mp4 --model $(MODEL)
 	G_DEBUG= cargo run --quiet --release --example contact_sheet -- out/annotated.mp4 out/contact-sheet.png
 	@echo "annotated video: $(CURDIR)/out/annotated.mp4"
 	@echo "contact sheet:   $(CURDIR)/out/contact-sheet.png"

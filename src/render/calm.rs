@@ -57,7 +57,7 @@ pub struct Seen<'a> {
 /// Time constants with which the range of a class's maps follows: outwards, and back.
 const WIDEN: Duration = Duration::from_millis(500);
 const NARROW: Duration = Duration::from_secs(20);
-/// How long one class's map takes to give way to another's.
+/// How long one class's map takes to give way to another's, and what was guessed of a class to what is known.
 const FADE: Duration = Duration::from_millis(200);
 /// Below this, a score says little about how hot a map would be were it 1.
 const DOUBTFUL: f32 = 0.05;
@@ -76,6 +76,8 @@ pub struct Scaler {
 struct Range {
     low: f32,
     high: f32,
+    /// How likely the class was when that was learnt.
+    score: f32,
     seen: Duration,
 }
 
@@ -150,12 +152,18 @@ impl Scaler {
                 self.ranges.get(&seen.class).map_or((0.0, 0.0), |r| (r.low, r.high))
             }
             Normalization::Running => {
-                let first = Range { low: least, high: certain(least), seen: at };
+                let first = Range { low: least, high: certain(least), score: seen.score, seen: at };
                 let range = self.ranges.entry(seen.class).or_insert(first);
                 let since = at.saturating_sub(range.seen);
-                range.low = followed(range.low, least, since, least < range.low);
-                let high = certain(range.low.min(most));
-                range.high = followed(range.high, high, since, high > range.high);
+                let toward = |outwards| if outwards { WIDEN } else { NARROW };
+                range.low = followed(range.low, least, since, toward(least < range.low));
+                // The likelier the class, the better is it known what it reaches: what is guessed in doubt does not outdo it, and gives way.
+                let (surer, doubtful) = (seen.score > range.score, seen.score < range.score / 2.0);
+                let guess = certain(range.low.min(most));
+                let high = if doubtful { guess.min(range.high.max(most)) } else { guess };
+                let learning = if surer { FADE } else { toward(high > range.high) };
+                range.high = followed(range.high, high, since, learning);
+                range.score = followed(range.score, seen.score, since, if surer { FADE } else { NARROW });
                 range.seen = at;
                 (range.low, range.high)
             }
@@ -214,8 +222,8 @@ fn share(time: Duration, constant: Duration) -> f32 {
 }
 
 /// An end of a range, on its way to where the last map has it.
-fn followed(end: f32, target: f32, time: Duration, outwards: bool) -> f32 {
-    end + (target - end) * share(time, if outwards { WIDEN } else { NARROW })
+fn followed(end: f32, target: f32, time: Duration, constant: Duration) -> f32 {
+    end + (target - end) * share(time, constant)
 }
 
 #[cfg(test)]
@@ -314,6 +322,18 @@ mod tests {
         };
         let want = 4.0 / (1.0 + 3.0 * (1.0 - (-2.0f32).exp()));
         assert!([10, 50, 200].iter().all(|step| (high(*step) - want).abs() < 1e-4));
+    }
+
+    #[test]
+    fn what_is_guessed_in_doubt_gives_way_to_what_is_known() {
+        let (map, mut scaler) = (array![[0.0, 1.0]], calm(Normalization::Running, 0));
+        let mut hottest = |score: f32, times: std::ops::Range<u64>| {
+            times.step_by(40).map(|ms| one(&mut scaler, 0, score, &map, ms)[(0, 1)]).last().unwrap()
+        };
+        assert!(hottest(0.08, 0..400) < 0.1, "it is in doubt");
+        assert!(hottest(0.95, 400..1400) > 0.8, "it is certain, and was not for a moment before");
+        assert!(hottest(0.08, 1400..2400) > 0.8, "a class that is known to get no hotter");
+        assert!(hottest(0.95, 2400..2480) > 0.8, "and doubt has not changed that");
     }
 
     #[test]
