@@ -391,16 +391,16 @@ fn not_computed(own: DType) -> String {
 fn floats(engine: &mut Engine, inputs: &[(&str, Input)], names: &[String]) -> Result<Vec<(String, ArrayD<f32>)>> {
     let wanted: Vec<&str> = names.iter().map(String::as_str).collect();
     let outputs = engine.run(inputs, &wanted)?;
-    Ok(names
-        .iter()
-        .cloned()
-        .zip(outputs)
-        .filter_map(|(name, output)| match output {
-            Output::F32(values) => Some((name, values)),
-            Output::I32(values) => Some((name, values.mapv(|x| x as f32))),
-            _ => None,
-        })
-        .collect())
+    Ok(names.iter().cloned().zip(outputs).filter_map(|(name, output)| Some((name, as_floats(output)?))).collect())
+}
+
+/// What is float, or an integer of 8 to 32 bits, as float32.
+fn as_floats(output: Output) -> Option<ArrayD<f32>> {
+    match output {
+        Output::F32(values) => Some(values),
+        Output::I32(values) => Some(values.mapv(|x| x as f32)),
+        _ => None,
+    }
 }
 
 fn shape_error(e: ndarray::ShapeError) -> Error {

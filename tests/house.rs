@@ -21,7 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("prep",     &["frame"]),
     ("record",   &["explain", "frame"]),
     ("render",   &["frame"]),
-    ("worker",   &["cam", "engine", "explain", "frame", "prep"]),
+    ("worker",   &["cam", "engine", "explain", "frame"]),
 ];
 
 /// The one room of the library that may name a crate (by its first letters).

@@ -18,7 +18,8 @@ use super::heatmap::Heatmap;
 use super::mode::Pace;
 use super::settings::GradCam;
 use super::tell::Tell;
-use super::{message, stats, words};
+use super::words::Pen;
+use super::{message, stats};
 use crate::worker::guard;
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> =
@@ -58,9 +59,9 @@ impl ObjectImpl for GradCam {
     }
 
     fn set_property(&self, id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        let before = lock(&self.settings).wish();
+        let before = lock(&self.settings).opened();
         self.derived_set_property(id, value, pspec);
-        if lock(&self.settings).wish() != before {
+        if lock(&self.settings).opened() != before {
             self.dirty.store(true, Ordering::SeqCst);
         }
         if pspec.name() == "output-mode" {
@@ -110,6 +111,7 @@ impl ElementImpl for GradCam {
 
     fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         if transition == gst::StateChange::PausedToReady {
+            self.started.store(false, Ordering::SeqCst);
             self.stopper.cancel();
         }
         self.parent_change_state(transition)
@@ -123,13 +125,14 @@ impl BaseTransformImpl for GradCam {
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         self.stopper.resume();
-        self.beside.store(lock(&self.settings).is_beside(), Ordering::SeqCst);
-        *lock(&self.pace) = Pace::default();
+        let settings = lock(&self.settings).clone();
+        self.beside.store(settings.is_beside(), Ordering::SeqCst);
+        *lock(&self.pace) = Pace::new(settings.mode, settings.wait_for_model);
         self.stats.start();
         self.dirty.store(false, Ordering::SeqCst);
-        words::font(&lock(&self.settings).live().font).map_err(|error| message::failure(&error))?;
+        let pen = Pen::new(settings.live().font).map_err(|error| message::failure(&error))?;
         let tell = Tell::new(&lock(&self.telling)).map_err(|error| message::failure(&error))?;
-        if let Err(error) = self.load_first(tell) {
+        if let Err(error) = self.load_first(tell, pen) {
             self.call_off(&mut lock(&self.state));
             return Err(message::failure(&error));
         }
@@ -143,6 +146,7 @@ impl BaseTransformImpl for GradCam {
         let mut state = std::mem::take(&mut *lock(&self.state));
         self.call_off(&mut state);
         drop(state);
+        lock(&self.settings).closed();
         self.heatmap.stop();
         gst::debug!(CAT, imp = self, "stopped; {}", self.stats.to_structure());
         Ok(())
@@ -159,6 +163,10 @@ impl BaseTransformImpl for GradCam {
                 drop(state);
                 lock(&self.pace).flushed();
                 self.stopper.resume();
+                // The element may have gone down in the meantime, which no flush undoes.
+                if !self.started.load(Ordering::SeqCst) {
+                    self.stopper.cancel();
+                }
             }
             _ if event.is_serialized() => {
                 // What is on its way goes first. Where it cannot go on, the next frame will tell.

@@ -7,13 +7,14 @@ use gst::subclass::prelude::*;
 
 use super::imp::{CAT, lock};
 use super::message;
-use super::mode::{InterimProvider, OnError, WaitForModel};
+use super::mode::{InterimProvider, OnError};
 use super::regions::InferenceRegion;
 use super::session::Session;
 use super::settings::GradCam;
 use super::stream::State;
 use super::tell::Tell;
 use super::wishes::Live;
+use super::words::Pen;
 use crate::error::Error;
 use crate::explain::{ModelInfo, Options, ProviderInfo};
 use crate::worker::{Loading, News, Source, Worker, guard, open};
@@ -44,12 +45,13 @@ fn is_interrupted<T>(opened: &Result<T>) -> bool {
 
 impl GradCam {
     /// At the start: what can be refused at once is; where frames will wait, and that is known already, this waits.
-    pub(super) fn load_first(&self, tell: Tell) -> Result<()> {
+    pub(super) fn load_first(&self, tell: Tell, pen: Pen) -> Result<()> {
         let settings = lock(&self.settings).clone();
         let source = settings.source()?;
         let mut state = lock(&self.state);
         *state = State::default();
-        state.tell = tell;
+        (state.tell, state.pen) = (tell, pen);
+        state.runtime_library.clone_from(&source.options.runtime_library);
         state.inference_region = settings.inference_region;
         self.begin(&mut state, source, None)?;
         let waits = self.decide(false) == Some(true) && self.waits(true);
@@ -63,7 +65,11 @@ impl GradCam {
         if self.dirty.swap(false, Ordering::SeqCst) {
             let wished = lock(&self.settings).source().map_err(Arc::new);
             let mut state = lock(&self.state);
-            let begun = wished.and_then(|source| self.wish(&mut state, source));
+            let begun = wished.and_then(|mut source| {
+                // The process has the one that it began with.
+                source.options.runtime_library.clone_from(&state.runtime_library);
+                self.wish(&mut state, source)
+            });
             begun.or_else(|error| self.not_opened(&mut state, &error, live))?;
         }
         loop {
@@ -296,10 +302,6 @@ impl GradCam {
 
     /// Whether the first frames wait for the model.
     fn waits(&self, sync: bool) -> bool {
-        match lock(&self.settings).wait_for_model {
-            WaitForModel::Yes => true,
-            WaitForModel::No => false,
-            WaitForModel::Auto => sync,
-        }
+        lock(&self.pace).waits(sync)
     }
 }

@@ -111,6 +111,10 @@ fn inside(region: Region, (width, height): (usize, usize)) -> (u32, u32, u32, u3
 fn analytics(buffer: &mut gst::BufferRef, record: &Record) {
     use gst::glib::Quark;
     use gst_analytics::{AnalyticsRelationMeta, AnalyticsRelationMetaClassificationExt};
+    // Regions have none: a classification is of the whole frame.
+    if record.best.is_empty() {
+        return;
+    }
     let scores: Vec<f32> = record.best.iter().map(|guess| guess.score).collect();
     let labels: Vec<Quark> = record.best.iter().map(|guess| Quark::from_str(&guess.label)).collect();
     // It grows as it needs to; where it cannot, the classes are still in the element's own meta.

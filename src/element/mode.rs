@@ -74,6 +74,10 @@ const SELDOM: gst::ClockTime = gst::ClockTime::SECOND;
 /// How the stream runs.
 #[derive(Debug, Default)]
 pub struct Pace {
+    /// As it was at the start.
+    mode: Mode,
+    /// As it was at the start.
+    wait_for_model: WaitForModel,
     /// Whether frames wait, once that is decided.
     sync: Option<bool>,
     /// Upstream is live.
@@ -89,6 +93,19 @@ pub struct Pace {
 }
 
 impl Pace {
+    pub(super) fn new(mode: Mode, wait_for_model: WaitForModel) -> Pace {
+        Pace { mode, wait_for_model, ..Pace::default() }
+    }
+
+    /// Whether the first frames wait for the model.
+    pub(super) fn waits(&self, sync: bool) -> bool {
+        match self.wait_for_model {
+            WaitForModel::Yes => true,
+            WaitForModel::No => false,
+            WaitForModel::Auto => sync,
+        }
+    }
+
     /// A seek: what the sink told does not hold any more.
     pub(super) fn flushed(&mut self) {
         self.late = None;
@@ -111,10 +128,11 @@ impl Pace {
 impl GradCam {
     /// Whether frames wait for their maps: asked of upstream, and then kept; `None` where nobody answers yet, unless `now`.
     pub(super) fn decide(&self, now: bool) -> Option<bool> {
-        if let Some(sync) = lock(&self.pace).sync {
-            return Some(sync);
-        }
-        let sync = match lock(&self.settings).mode {
+        let mode = match *lock(&self.pace) {
+            Pace { sync: Some(sync), .. } => return Some(sync),
+            Pace { mode, .. } => mode,
+        };
+        let sync = match mode {
             Mode::Sync => Some(true),
             Mode::Async => Some(false),
             Mode::Auto => None,
@@ -125,8 +143,10 @@ impl GradCam {
             let live = answered.or_else(|| source(self.obj().sink_pad()).map(|source| source.is_live()));
             live.map(|live| !live).or(now.then_some(true))
         });
-        lock(&self.pace).sync = sync;
-        sync
+        // Another thread may have asked meanwhile: what was decided first is kept.
+        let mut pace = lock(&self.pace);
+        pace.sync = pace.sync.or(sync);
+        pace.sync
     }
 
     pub(super) fn is_sync(&self) -> bool {
@@ -140,7 +160,7 @@ impl GradCam {
         }
         let sync = self.decide(false) == Some(true);
         let (live, min, max) = query.result();
-        let in_flight = lock(&self.settings).live().max_in_flight;
+        let in_flight = lock(&self.settings).max_in_flight();
         let mut pace = lock(&self.pace);
         pace.live = live;
         pace.reported = if sync && live { pace.latency(in_flight) } else { Duration::ZERO };

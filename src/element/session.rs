@@ -60,7 +60,7 @@ pub(super) struct Token {
 }
 
 /// When a frame is shown, and when it came.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Stamp {
     /// Running time.
     pub(super) time: Option<gst::ClockTime>,
@@ -115,7 +115,7 @@ impl Session {
         (self.retreat_told, self.reference) = (false, None);
     }
 
-    /// The input size that whole frames of this size ask for, where it is another than now.
+    /// Whether whole frames of this size ask for another input size than now.
     pub(super) fn wants(&self, frame: (usize, usize), own: (usize, usize)) -> Result<bool> {
         let spec = &self.info().spec;
         let full = spec.resize_mode == ResizeMode::FullFrame;

@@ -155,7 +155,7 @@ pub struct GradCam {
     pub(super) stats: Stats,
     /// The second source pad.
     pub(super) heatmap: Heatmap,
-    /// The streaming thread's; beside it, only start and stop take it.
+    /// The streaming thread's; beside it, only start, stop and the end of a flush take it.
     pub(super) state: Mutex<State>,
     /// Ends what the streaming thread waits for, whoever holds `state`.
     pub(super) stopper: Stopper,

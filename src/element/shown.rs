@@ -19,7 +19,7 @@ pub(super) struct Shown {
     /// At least one.
     pub(super) pictures: Vec<Picture>,
     /// The frame that it was made from.
-    of: Stamp,
+    pub(super) of: Stamp,
     /// The latest frame that hardly differs from that.
     pub(super) holds: Stamp,
 }

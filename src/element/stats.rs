@@ -105,14 +105,15 @@ impl Stats {
         (counts.provider, counts.cache_hit) = (provider.into(), cache_hit);
     }
 
+    /// Where the model runs, and frames a second.
+    pub(super) fn figures(&self) -> (String, f64) {
+        let counts = self.counts();
+        (counts.provider.clone(), counts.fps())
+    }
+
     /// Where the model runs.
     pub(super) fn provider(&self) -> String {
         self.counts().provider.clone()
-    }
-
-    /// Of the latest frames that went out.
-    pub(super) fn fps(&self) -> f64 {
-        self.counts().fps()
     }
 
     pub(super) fn frame_in(&self) {

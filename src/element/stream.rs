@@ -1,7 +1,8 @@
 //! The way of a frame: in, asked about or not, and out in order, painted. Frames in are frames out, whatever happens to the model.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gst::subclass::prelude::*;
@@ -19,7 +20,7 @@ use super::remarks::{Blank, Failures};
 use super::session::{Asking, Session, Stamp, Token};
 use super::settings::GradCam;
 use super::stats::Stage;
-use super::tell::{Outcome, Tell};
+use super::tell::{Outcome, Tell, Telling};
 use super::wishes::Live;
 use super::words::{Aside, Pen};
 use crate::error::Error;
@@ -37,6 +38,8 @@ pub struct State {
     pub(super) load: Option<Load>,
     /// What the session was opened from.
     pub(super) source: Option<Source>,
+    /// ONNX Runtime's library, as it was asked for at the start.
+    pub(super) runtime_library: Option<PathBuf>,
     /// The model's input before any frame was known, (width, height).
     pub(super) own: (usize, usize),
     /// The session is one on the CPU, as long as there is none on the provider that was asked for.
@@ -45,7 +48,7 @@ pub struct State {
     pub(super) given_up: bool,
     pub(super) tell: Tell,
     pub(super) inference_region: InferenceRegion,
-    pen: Pen,
+    pub(super) pen: Pen,
     /// In sync mode, frames on their way.
     out: VecDeque<Pending>,
     pub(super) failures: Failures,
@@ -87,8 +90,8 @@ enum Fate {
     Newest,
     /// So is it, since the frame hardly differs from the one before.
     Same,
-    /// It could not be asked about.
-    Failed(Error),
+    /// It could not be asked about: why, until that is told.
+    Failed(Option<Error>),
 }
 
 /// A frame that is ready, and its map for the second pad.
@@ -186,7 +189,7 @@ impl GradCam {
                     Fate::Newest
                 }
                 Err(Error::Interrupted) => return Err(gst::FlowError::Flushing),
-                Err(error) => Fate::Failed(error),
+                Err(error) => Fate::Failed(Some(error)),
             }
         };
         if !sync {
@@ -221,11 +224,53 @@ impl GradCam {
         Ok(())
     }
 
-    /// The next frame that is ready to go out, or that must go since there are too many.
+    /// The next frame that is ready to go out, or that must go since there are too many: painted, and told of.
     pub(super) fn put_out(&self, all: bool) -> Result<Option<Ready>, gst::FlowError> {
-        let limit = lock(&self.settings).live().max_in_flight;
+        let limit = lock(&self.settings).max_in_flight();
         let mut state = lock(&self.state);
-        let State { session, video, beside, pen, out, failures, blank, lost, tell, .. } = &mut *state;
+        let state = &mut *state;
+        let Some((mut frame, failure)) = self.next_out(state, all, limit)? else { return Ok(None) };
+        if let Some(error) = &failure {
+            if let Some(session) = state.session.as_mut() {
+                session.failed();
+            }
+            gst::debug!(CAT, imp = self, "frame {:?} passes without a map of its own: {error}", frame.buffer.pts());
+            self.failed(error, &frame.live, (&mut state.failures, &mut state.lost))?;
+        }
+        self.lay_beside(state, &mut frame)?;
+        let telling = lock(&self.telling).clone();
+        let (age, reason) = self.paint(state, &mut frame, failure, &telling)?;
+        if let (Some(age), None) = (age, &reason) {
+            self.stats.annotated(age);
+        }
+        let State { session, video, tell, .. } = state;
+        let shown = session.as_ref().and_then(Session::shown).filter(|_| age.is_some());
+        if let Some(video) = video {
+            if let Some(error) = tell.take_up(&telling) {
+                message::warn(&*self.obj(), &error, "the former region of interest stays");
+            }
+            let outcome = Outcome { shown, map_age: age, provider: self.stats.provider(), reason };
+            tell.frame(&self.obj(), frame.buffer.make_mut(), video.size(), outcome, &telling);
+        }
+        let Pending { buffer, live, stamp, .. } = frame;
+        let picture =
+            guard(|| self.heatmap.picture(shown.map(|shown| (shown, &live)), &buffer)).unwrap_or_else(|error| {
+                message::warn(&*self.obj(), &error, "the pad heatmap goes without this frame");
+                None
+            });
+        self.stats.frame_out(Instant::now());
+        self.stayed(stamp.at, limit);
+        Ok(Some(Ready { buffer, picture }))
+    }
+
+    /// The oldest frame on its way, if it has its answer or must go, and why it has no map of its own where something went wrong.
+    fn next_out(
+        &self,
+        state: &mut State,
+        all: bool,
+        limit: usize,
+    ) -> Result<Option<(Pending, Option<Error>)>, gst::FlowError> {
+        let State { session, out, blank, .. } = state;
         let Some(front) = out.front() else { return Ok(None) };
         let mut failure = None;
         if let (Fate::Own, Some(session)) = (&front.fate, session.as_mut()) {
@@ -234,7 +279,7 @@ impl GradCam {
                 Ok(None) => {
                     // Upstream may have no more than two of them, and wait for one.
                     for frame in out.iter_mut().filter(|frame| !frame.copied) {
-                        frame.buffer = frame.buffer.copy_deep().map_err(|_| gst::FlowError::Error)?;
+                        frame.buffer = frame.buffer.copy_deep().map_err(|_| self.no_memory())?;
                         frame.copied = true;
                     }
                     return Ok(None);
@@ -245,80 +290,78 @@ impl GradCam {
                 }
             }
         }
-        let Some(Pending { mut buffer, fate, mut live, stamp, .. }) = out.pop_front() else { return Ok(None) };
-        let (passes, same) = (matches!(fate, Fate::Pass(_)), matches!(fate, Fate::Same));
-        let mut reason = if let Fate::Pass(why) = fate { Some(why.to_string()) } else { None };
-        if let Fate::Failed(error) = fate {
-            failure = Some(error);
+        let Some(mut frame) = out.pop_front() else { return Ok(None) };
+        if let Fate::Failed(error) = &mut frame.fate {
+            failure = error.take();
         }
-        if let Some(error) = &failure {
-            if let Some(session) = session.as_mut() {
-                session.failed();
-            }
-            gst::debug!(CAT, imp = self, "frame {:?} passes without a map of its own: {error}", buffer.pts());
-            self.failed(error, &live, (failures, lost))?;
-        }
-        if let (Some(video), Some(beside)) = (video.as_ref(), beside.as_ref()) {
-            buffer = guard(|| beside.double(video, buffer.make_mut())).map_err(|error| {
+        Ok(Some((frame, failure)))
+    }
+
+    fn no_memory(&self) -> gst::FlowError {
+        let why = "there is no memory to keep it in until its map is ready; set max-in-flight=1".into();
+        message::fail(&*self.obj(), &Error::Frame { why });
+        gst::FlowError::Error
+    }
+
+    /// Where frames go out at twice the width, a frame of that width in place of this one.
+    fn lay_beside(&self, state: &State, frame: &mut Pending) -> Result<(), gst::FlowError> {
+        let mode = &mut frame.live.style.output_mode;
+        if let (Some(video), Some(beside)) = (&state.video, &state.beside) {
+            frame.buffer = guard(|| beside.double(video, frame.buffer.make_mut())).map_err(|error| {
                 message::fail(&*self.obj(), &error);
                 gst::FlowError::Error
             })?;
-            live.style.output_mode = OutputMode::SideBySide;
-        } else if live.style.output_mode == OutputMode::SideBySide {
-            live.style.output_mode = OutputMode::Overlay;
+            *mode = OutputMode::SideBySide;
+        } else if *mode == OutputMode::SideBySide {
+            *mode = OutputMode::Overlay;
+        }
+        Ok(())
+    }
+
+    /// Paints the newest maps on a frame, unless it goes without: their age, if they were taken, and why nothing is to be seen, if so.
+    fn paint(
+        &self,
+        state: &mut State,
+        frame: &mut Pending,
+        failure: Option<Error>,
+        telling: &Telling,
+    ) -> Result<(Option<Duration>, Option<String>), gst::FlowError> {
+        let Pending { buffer, fate, live, stamp, .. } = frame;
+        let State { session, video, beside, pen, failures, lost, .. } = state;
+        if let Fate::Pass(why) = fate {
+            return Ok((None, Some(why.to_string())));
+        }
+        let reason = failure.map(|error| error.to_string());
+        if reason.is_some() && self.is_sync() {
+            return Ok((None, reason));
         }
         let target = beside.as_ref().map(|beside| &beside.video).or(video.as_ref());
-        let passes = passes || (failure.is_some() && self.is_sync());
-        reason = failure.map(|error| error.to_string()).or(reason);
-        let mut age = None;
-        if let (Some(session), Some(target), false) = (session.as_mut(), target, passes) {
-            if same {
-                session.holds(stamp);
-            }
-            let (painters, no_font) = pen.painters(&live, session.shown().map_or(0, |shown| shown.pictures.len()));
-            if let Some(error) = no_font {
-                message::warn(&*self.obj(), &error, "the former font stays");
-            }
-            let top_k = lock(&self.telling).top_k as usize;
-            let aside = Aside { top_k, provider: self.stats.provider(), fps: self.stats.fps() };
-            let start = Instant::now();
-            match session.paint(painters, (target, buffer.make_mut()), (stamp, &live, &aside)) {
-                Ok(None) => reason = reason.or_else(|| Some(NO_MAP.into())),
-                Ok(Some((of, nothing))) => {
-                    self.stats.took(Stage::Paint, start.elapsed());
-                    age = Some(of);
-                    // an older map is painted where the newest run failed
-                    reason = nothing;
-                }
-                Err(error) => {
-                    self.failed(&error, &live, (failures, lost))?;
-                    reason = Some(error.to_string());
-                }
-            }
-            self.stats.restarted(session.restarts());
-        } else {
-            reason = reason.or_else(|| Some(NO_MODEL.into()));
+        let (Some(session), Some(target)) = (session.as_mut(), target) else {
+            return Ok((None, reason.or_else(|| Some(NO_MODEL.into()))));
+        };
+        if matches!(fate, Fate::Same) {
+            session.holds(*stamp);
         }
-        if let (Some(age), None) = (age, &reason) {
-            self.stats.annotated(age);
+        let (painters, no_font) = pen.painters(live, session.shown().map_or(0, |shown| shown.pictures.len()));
+        if let Some(error) = no_font {
+            message::warn(&*self.obj(), &error, "the former font stays");
         }
-        let shown = session.as_ref().and_then(Session::shown).filter(|_| age.is_some());
-        if let Some(video) = video {
-            let telling = lock(&self.telling).clone();
-            if let Some(error) = tell.take_up(&telling) {
-                message::warn(&*self.obj(), &error, "the former region of interest stays");
+        let aside = Aside { top_k: telling.top_k as usize, figures: live.draw_stats.then(|| self.stats.figures()) };
+        let start = Instant::now();
+        let painted = session.paint(painters, (target, buffer.make_mut()), (*stamp, live, &aside));
+        self.stats.restarted(session.restarts());
+        match painted {
+            Ok(None) => Ok((None, reason.or_else(|| Some(NO_MAP.into())))),
+            Ok(Some((age, nothing))) => {
+                self.stats.took(Stage::Paint, start.elapsed());
+                // an older map is painted where the newest run failed
+                Ok((Some(age), nothing))
             }
-            let outcome = Outcome { shown, map_age: age, provider: self.stats.provider(), reason };
-            tell.frame(&self.obj(), buffer.make_mut(), video.size(), outcome, &telling);
+            Err(error) => {
+                self.failed(&error, live, (failures, lost))?;
+                Ok((None, Some(error.to_string())))
+            }
         }
-        let picture =
-            guard(|| self.heatmap.picture(shown.map(|shown| (shown, &live)), &buffer)).unwrap_or_else(|error| {
-                message::warn(&*self.obj(), &error, "the pad heatmap goes without this frame");
-                None
-            });
-        self.stats.frame_out(Instant::now());
-        self.stayed(stamp.at, limit);
-        Ok(Some(Ready { buffer, picture }))
     }
 
     /// Keeps the maps of a frame's answers, and counts.

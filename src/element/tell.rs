@@ -6,6 +6,7 @@ use gst::prelude::*;
 use gst_base::prelude::*;
 
 use super::regions::Object;
+use super::session::Stamp;
 use super::shown::Shown;
 use super::{GradCam, meta};
 use crate::error::{Error, Result};
@@ -64,14 +65,19 @@ pub(super) struct Tell {
     roi: Option<Shares>,
     /// Running time of the last message.
     last: Option<gst::ClockTime>,
+    /// What was found in maps, which may be painted on many frames.
+    found: Option<(Key, Record)>,
 }
+
+/// What the figures of maps follow from: the frame that these are of, and what was asked about them.
+type Key = (Stamp, u32, Option<Shares>, (usize, usize));
 
 impl Tell {
     /// # Errors
     /// [`Error::Setting`] for a region of interest that is none.
     pub(super) fn new(telling: &Telling) -> Result<Tell> {
         let asked = telling.roi.clone().unwrap_or_default();
-        Ok(Tell { roi: Shares::parse(&asked)?, asked, last: None })
+        Ok(Tell { roi: Shares::parse(&asked)?, asked, ..Tell::default() })
     }
 
     /// Takes up another region of interest; the former one stays where there is no such one, of which the error tells.
@@ -108,27 +114,17 @@ impl Tell {
             return;
         }
         let time = |time: Option<gst::ClockTime>| time.map(Duration::from);
-        let mut record = Record {
+        let record = Record {
             timestamp: time(buffer.pts()),
             stream_time: time(segment.and_then(|segment| segment.to_stream_time(buffer.pts()))),
             running_time: time(running_time),
             duration: time(buffer.duration()),
-            size,
             map_age: outcome.map_age,
             provider: outcome.provider,
             annotated: annotated.is_some(),
             reason: outcome.reason,
-            ..Record::default()
+            ..outcome.shown.map_or(Record { size, ..Record::default() }, |shown| self.found(shown, size, telling.top_k))
         };
-        for picture in outcome.shown.iter().flat_map(|shown| &shown.pictures) {
-            let (k, roi) = (telling.top_k as usize, self.roi.map(|roi| roi.of(size)));
-            match picture.object {
-                None => record = record.explained(&picture.seen, k, roi),
-                Some(Object { part, id }) => {
-                    record.objects.push(record::Object::explained(part, id, &picture.seen, k, roi));
-                }
-            }
-        }
         if let Some(shown) = explained {
             meta::attach(buffer, &record, shown, telling.output_map_meta);
         }
@@ -137,6 +133,25 @@ impl Tell {
             // A pipeline that goes down takes no more messages.
             let _ = element.post_message(message);
         }
+    }
+
+    /// What is in maps on frames of (width, height).
+    fn found(&mut self, shown: &Shown, size: (usize, usize), top_k: u32) -> Record {
+        let key = (shown.of, top_k, self.roi, size);
+        if let Some((_, found)) = self.found.as_ref().filter(|(of, _)| *of == key) {
+            return found.clone();
+        }
+        let (k, roi) = (top_k as usize, self.roi.map(|roi| roi.of(size)));
+        let mut record = Record { size, ..Record::default() };
+        for picture in &shown.pictures {
+            match picture.object {
+                None => record = record.explained(&picture.seen, k, roi),
+                Some(Object { part, id }) => {
+                    record.objects.push(record::Object::explained(part, id, &picture.seen, k, roi));
+                }
+            }
+        }
+        self.found.insert((key, record)).1.clone()
     }
 
     /// By the frames' running time, as the element `level` does it; frames without one are all told of.

@@ -30,7 +30,6 @@ pub(super) struct Live {
     /// "" = none.
     pub(super) versus: String,
     pub(super) on_error: OnError,
-    pub(super) max_in_flight: usize,
     pub(super) max_regions: usize,
     pub(super) inference_interval: u32,
     pub(super) min_change: f32,
@@ -120,7 +119,6 @@ impl Settings {
             target_class: self.target_class.clone().unwrap_or_default(),
             versus: self.versus.clone().unwrap_or_default(),
             on_error: self.on_error,
-            max_in_flight: self.max_in_flight as usize,
             max_regions: self.max_regions as usize,
             inference_interval: self.inference_interval,
             min_change: self.min_change as f32,
@@ -128,26 +126,21 @@ impl Settings {
         }
     }
 
-    /// What is read from frame to frame, or at the start only, put aside: what is left says which engine is wished for.
-    pub(super) fn wish(&self) -> Settings {
-        let Settings { mode, wait_for_model, interim_provider, inference_region, max_regions, .. } =
-            Settings::default();
-        let Settings { on_error, max_in_flight, inference_interval, min_change, expire_overlay, .. } =
-            Settings::default();
-        let Settings { alpha, alpha_mode, colormap, output_mode, threshold, smooth, draw_labels, .. } =
-            Settings::default();
-        let Settings { normalization, smoothing, confidence_threshold, .. } = Settings::default();
-        let Settings { draw_legend, draw_stats, label_position, font, .. } = Settings::default();
-        let (target_class, versus, runtime_library) = (None, None, None);
-        let (resolved_target_layer, active_provider) = (None, None);
-        #[rustfmt::skip]
-        let wish = Settings {
-            mode, wait_for_model, interim_provider, inference_region, max_regions, on_error, max_in_flight, inference_interval, min_change, expire_overlay,
-            draw_labels, draw_legend, draw_stats, label_position, font,
-            alpha, alpha_mode, colormap, output_mode, threshold, smooth, normalization, smoothing, confidence_threshold,
-            target_class, versus, runtime_library, resolved_target_layer, active_provider, ..self.clone()
-        };
-        wish
+    /// What is opened, as far as that may change while playing, or what is wrong with it. (Which class is held against another is asked
+    /// of an open model.)
+    pub(super) fn opened(&self) -> Result<Source, String> {
+        let aside = |options: Options| Options { versus: None, runtime_library: None, ..options };
+        let source = self.source().map_err(|error| error.to_string())?;
+        Ok(Source { options: aside(source.options), ..source })
+    }
+
+    /// No model is open: nothing that was found in one holds any more.
+    pub(super) fn closed(&mut self) {
+        (self.resolved_target_layer, self.active_provider) = (None, None);
+    }
+
+    pub(super) fn max_in_flight(&self) -> usize {
+        self.max_in_flight as usize
     }
 }
 

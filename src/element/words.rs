@@ -15,9 +15,8 @@ const STALE: Duration = Duration::from_millis(100);
 pub(super) struct Aside {
     /// So many of the likeliest classes.
     pub(super) top_k: usize,
-    pub(super) provider: String,
-    /// Frames a second.
-    pub(super) fps: f64,
+    /// What computes the model, and frames a second, where they are wished for.
+    pub(super) figures: Option<(String, f64)>,
 }
 
 /// Classes with bars of their scores, others that are as likely, and in one picture of a frame how the element fares, and the map's
@@ -35,8 +34,8 @@ pub(super) fn words(seen: &Explanation, (age, once): (Duration, bool), live: &Li
             lines.extend(seen.best(aside.top_k).iter().filter(|guess| !known(guess)).map(|guess| line(guess, None)));
         }
     }
-    if live.draw_stats && once {
-        let mut text = format!("{}  {:.0} fps", aside.provider, aside.fps);
+    if let Some((provider, fps)) = aside.figures.as_ref().filter(|_| once) {
+        let mut text = format!("{provider}  {fps:.0} fps");
         if age >= STALE {
             text += &format!("  map {:.1} s old", age.as_secs_f64());
         }
@@ -55,6 +54,12 @@ pub(super) struct Pen {
 }
 
 impl Pen {
+    /// # Errors
+    /// [`Error::Setting`] for a font that cannot be read.
+    pub(super) fn new(file: String) -> Result<Pen> {
+        Ok(Pen { font: font(&file)?, asked: file, ..Pen::default() })
+    }
+
     /// So many painters at least, with the font that is wished for; the former one stays where that cannot be read, of which the error
     /// tells.
     pub(super) fn painters(&mut self, live: &Live, count: usize) -> (&mut [Painter], Option<Error>) {
@@ -76,7 +81,7 @@ impl Pen {
 }
 
 /// The font of a file; "" = the one that is built in.
-pub(super) fn font(file: &str) -> Result<Font> {
+fn font(file: &str) -> Result<Font> {
     if file.is_empty() {
         return Ok(Font::default());
     }

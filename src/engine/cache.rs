@@ -61,9 +61,7 @@ impl Kept {
         }
         fs::create_dir_all(root).map_err(|error| format!("{} cannot be made: {error}", root.display()))?;
         clean(root);
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let work = root.join(format!(".{key}.{}.{number}", std::process::id()));
+        let work = in_the_making(&own);
         fs::create_dir(&work).map_err(|error| format!("{} cannot be written: {error}", root.display()))?;
         let kept = Kept { own, work: Some(work) };
         kept.has_room()?;
@@ -78,6 +76,22 @@ impl Kept {
     /// Whether it was built before.
     pub fn hit(&self) -> bool {
         self.work.is_none()
+    }
+
+    /// Whether the provider has built something beside what was there: for another device, say. That is kept, too.
+    ///
+    /// # Errors
+    /// Why it cannot be kept.
+    pub fn grew(&self) -> Result<bool, String> {
+        if !self.hit() {
+            return Ok(true);
+        }
+        let (known, files) = (listed(&self.own)?, files(&self.own)?);
+        let grew = files.iter().any(|file| !known.iter().any(|(_, name)| name == file));
+        if grew {
+            list(&self.own, &files)?;
+        }
+        Ok(grew)
     }
 
     /// # Errors
@@ -104,13 +118,7 @@ impl Kept {
         if files.is_empty() {
             return Ok(false);
         }
-        let mut list = String::new();
-        for file in &files {
-            list += &format!("{}  {file}\n", sum(&work.join(file))?);
-        }
-        let cannot = |error: std::io::Error| format!("{} cannot be written: {error}", work.display());
-        let mut file = File::create(work.join(LIST)).map_err(cannot)?;
-        file.write_all(list.as_bytes()).and_then(|()| file.sync_all()).map_err(cannot)?;
+        list(work, &files)?;
         match fs::rename(work, &self.own) {
             Ok(()) => {
                 self.work = None;
@@ -143,9 +151,8 @@ impl Drop for Kept {
 /// # Errors
 /// What is wrong with a folder.
 fn sound(folder: &Path) -> Result<(), String> {
-    let list = fs::read_to_string(folder.join(LIST)).map_err(|error| format!("its {LIST} cannot be read ({error})"))?;
-    let listed: Vec<(&str, &str)> = list.lines().filter_map(|line| line.split_once("  ")).collect();
-    if let Some(strange) = files(folder)?.iter().find(|file| !listed.iter().any(|(_, name)| name == file)) {
+    let listed = listed(folder)?;
+    if let Some(strange) = files(folder)?.iter().find(|file| !listed.iter().any(|(_, name)| name == *file)) {
         return Err(format!("{strange:?} in it is not in its {LIST}"));
     }
     if listed.is_empty() {
@@ -153,6 +160,50 @@ fn sound(folder: &Path) -> Result<(), String> {
     }
     let changed = listed.iter().find(|(wanted, name)| !sum(&folder.join(name)).is_ok_and(|found| found == *wanted));
     changed.map_or(Ok(()), |(_, name)| Err(format!("{name:?} in it is missing or damaged")))
+}
+
+/// What a folder's list holds: sums, and names.
+fn listed(folder: &Path) -> Result<Vec<(String, String)>, String> {
+    let list = fs::read_to_string(folder.join(LIST)).map_err(|error| format!("its {LIST} cannot be read ({error})"))?;
+    let line = |line: &str| line.split_once("  ").map(|(sum, name)| (sum.to_string(), name.to_string()));
+    Ok(list.lines().filter_map(line).collect())
+}
+
+/// Lists these files of a folder, in place of what was listed before.
+fn list(folder: &Path, files: &[String]) -> Result<(), String> {
+    let mut list = String::new();
+    for file in files {
+        list += &format!("{}  {file}\n", sum(&folder.join(file))?);
+    }
+    let cannot = |error: std::io::Error| format!("{} cannot be written: {error}", folder.display());
+    let new = in_the_making(folder);
+    let written = File::create(&new).and_then(|mut file| {
+        file.write_all(list.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, folder.join(LIST))
+    });
+    written.map_err(|error| {
+        // it may never have come to be
+        let _ = fs::remove_file(&new);
+        cannot(error)
+    })
+}
+
+/// A name of this process's own beside a file or folder, for the time that it is made in.
+fn in_the_making(path: &Path) -> PathBuf {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let key = name.trim_start_matches('.').split('.').next().unwrap_or_default();
+    path.with_file_name(format!(".{key}.{}.{number}", std::process::id()))
+}
+
+/// Whether a name is one of [`in_the_making`]'s: a hidden one of a [`key`], a process and a number. Others are not ours to touch.
+fn is_in_the_making(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('.').collect();
+    let ["", key, process, number] = parts[..] else { return false };
+    let hexadecimal = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    key.len() == 32 && hexadecimal(key) && process.parse::<u32>().is_ok() && number.parse::<usize>().is_ok()
 }
 
 /// The files of a folder that are not ours, by name.
@@ -187,9 +238,9 @@ fn clean(root: &Path) {
         let made = fs::metadata(path).and_then(|data| data.modified()).ok();
         made.and_then(|made| SystemTime::now().duration_since(made).ok()).is_some_and(|age| age > STALE)
     };
-    let hidden = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    let ours = |path: &Path| path.file_name().is_some_and(|name| is_in_the_making(&name.to_string_lossy()));
     let entries = fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path());
-    for path in entries.filter(|path| path.is_dir() && hidden(path) && old(path)) {
+    for path in entries.filter(|path| path.is_dir() && ours(path) && old(path)) {
         // another process may do the same
         let _ = fs::remove_dir_all(path);
     }
@@ -279,15 +330,36 @@ mod tests {
     }
 
     #[test]
-    fn folders_of_processes_that_were_killed_are_cleaned_away() {
+    fn folders_of_processes_that_were_killed_are_cleaned_away_and_nobody_elses() {
         let root = tempfile::tempdir().unwrap();
-        let [old, fresh] = [".key.1.0", ".key.2.0"].map(|name| root.path().join(name));
-        for path in [&old, &fresh] {
-            fs::create_dir(path).unwrap();
+        let key = key(&[b"model"]);
+        let [old, fresh] = [1, 2].map(|process| format!(".{key}.{process}.0"));
+        let foreign = [".config", ".git.1.0", &format!(".{key}"), &format!("{key}.1.0"), &format!(".{key}.1.0.more")]
+            .map(String::from);
+        for name in [&old, &fresh].into_iter().chain(&foreign) {
+            fs::create_dir(root.path().join(name)).unwrap();
         }
-        File::open(&old).unwrap().set_modified(SystemTime::now() - 2 * STALE).unwrap();
-        drop(build(root.path()));
-        assert_eq!(inside(root.path()), [".key.2.0"]);
+        for name in [&old].into_iter().chain(&foreign) {
+            File::open(root.path().join(name)).unwrap().set_modified(SystemTime::now() - 2 * STALE).unwrap();
+        }
+        drop(Kept::open(root.path(), &key).unwrap());
+        let mut left = foreign.to_vec();
+        left.push(fresh);
+        left.sort();
+        assert_eq!(inside(root.path()), left);
+    }
+
+    #[test]
+    fn what_is_built_beside_what_was_there_is_kept_too() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(build(root.path()).0.keep().unwrap());
+        let (kept, _) = build(root.path());
+        assert!(kept.hit() && !kept.grew().unwrap());
+        fs::write(kept.folder().join("engine of another device"), "built").unwrap();
+        assert!(kept.grew().unwrap() && kept.keep().unwrap());
+        let (kept, remark) = build(root.path());
+        assert!(kept.hit() && remark.is_none() && !kept.grew().unwrap(), "{remark:?}");
+        assert_eq!(inside(root.path()), ["key"]);
     }
 
     #[test]

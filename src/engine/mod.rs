@@ -275,12 +275,6 @@ impl Engine {
         self.current.clone()
     }
 
-    /// This engine, its runs stopped by what stops the other's: its interrupters and its time limit.
-    #[must_use]
-    pub(crate) fn in_place_of(self, other: &Engine) -> Engine {
-        Engine { current: other.interrupter(), _watch: None, ..self }
-    }
-
     /// Names, types and shapes, told plainer than the runtime would.
     fn check(&self, inputs: &[(&str, Input)], outputs: &[&str]) -> Result<(), String> {
         for info in &self.inputs {

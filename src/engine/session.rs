@@ -56,9 +56,8 @@ pub fn make(runtime: &Loaded, model: &[u8], weights: &[(String, Weight)], config
     }
     let mut made = made.map_err(|why| place.provider.failed(why))?;
     if let Some(kept) = kept {
-        let hit = kept.hit();
-        match kept.keep() {
-            Ok(any) => made.placed.cache = any.then_some(hit),
+        match kept.grew().and_then(|grew| Ok((grew, kept.keep()?))) {
+            Ok((grew, any)) => made.placed.cache = any.then_some(!grew),
             Err(why) => remarks.push(format!("the engine is not kept for the next start: {why}")),
         }
     }

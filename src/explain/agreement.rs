@@ -5,8 +5,8 @@ use std::fmt;
 
 use ndarray::{Array1, ArrayD};
 
-use super::ModelInfo;
 use super::check::Noise;
+use super::{ModelInfo, as_floats};
 use crate::cam::Names;
 use crate::engine::{Engine, Input, Output};
 use crate::error::{Error, Result};
@@ -80,11 +80,7 @@ impl<'a> Sight<'a> {
         let (Some(Output::I64(classes)), Some(Output::F32(maps))) = (made.next(), made.next()) else {
             return Err(Error::SelfCheck { why: "classes or maps have another type than their contract says".into() });
         };
-        let floats = made.filter_map(|output| match output {
-            Output::F32(values) => Some(values),
-            _ => None,
-        });
-        Ok(Seen { classes: classes.into_iter().collect(), outputs: floats.collect(), maps })
+        Ok(Seen { classes: classes.into_iter().collect(), outputs: made.filter_map(as_floats).collect(), maps })
     }
 }
 

@@ -58,7 +58,7 @@ impl Engines {
         }
         let several = match self.several.take() {
             Some(several) => several,
-            None => sessions.open(explained)?.in_place_of(&self.first),
+            None => sessions.under(self.first.interrupter()).open(explained)?,
         };
         Ok(self.several.insert(several))
     }

@@ -86,7 +86,9 @@ impl Opening {
         {
             interim(explainer)?;
         }
-        explainer.place()
+        explainer.place()?;
+        // A build cannot be interrupted: whoever asked for the end meanwhile gets it here.
+        if self.interrupter.is_barred() { Err(Error::Interrupted) } else { Ok(()) }
     }
 }
 

@@ -148,6 +148,8 @@ impl Explainer {
             }
             let (engine, agreement) = match self.try_on(provider) {
                 Ok(done) => done,
+                // Nobody waits any more.
+                Err(Error::Interrupted) => return Err(Error::Interrupted),
                 Err(error) if auto => {
                     let why = match error {
                         Error::Provider { why, .. } => why,
@@ -174,7 +176,7 @@ impl Explainer {
             let share = placed.share(provider, of);
             info = ProviderInfo {
                 name,
-                runtime: placed.nodes.iter().map(|(name, _)| name.clone()).find(|name| name != "CPUExecutionProvider"),
+                runtime: placed.runtime(provider).map(str::to_owned),
                 nodes: share.map(|(nodes, _)| nodes),
                 of: share.map_or(of, |(_, of)| of),
                 cache: placed.cache,

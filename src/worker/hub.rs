@@ -116,14 +116,19 @@ pub fn open(source: Source, meanwhile: bool, tell: impl Fn(&News) + Send + Sync 
         if let Some(worker) = entry.worker.upgrade().filter(|worker| worker.is_well()) {
             drop(hub);
             tell(&News::Open);
-            return Ok(Load::new(Some(Ok(worker))).join(meanwhile, tell));
+            return Ok(Load::new(Some(Ok(worker))).join(meanwhile, tell).0);
         }
         if let Some(load) = entry.load.upgrade() {
-            return Ok(load.join(meanwhile, tell));
+            let (loading, interim) = load.join(meanwhile, tell.clone());
+            drop(hub);
+            if interim {
+                tell(&News::Interim);
+            }
+            return Ok(loading);
         }
     }
     let load = Load::new(None);
-    let loading = load.join(meanwhile, tell);
+    let (loading, _) = load.join(meanwhile, tell);
     if let Some(key) = key {
         hub.retain(|entry| entry.key != key);
         hub.push(Entry { key, load: Arc::downgrade(&load), worker: Weak::new() });
@@ -146,13 +151,14 @@ impl Load {
         Arc::new(Load { state, ready: Condvar::new(), interrupter: Interrupter::default() })
     }
 
-    fn join(self: &Arc<Self>, meanwhile: bool, tell: Tell) -> Loading {
+    /// With it, whether the CPU explains already, of which one who comes now has not been told.
+    fn join(self: &Arc<Self>, meanwhile: bool, tell: Tell) -> (Loading, bool) {
         let mut state = lock(&self.state);
         state.meanwhile |= meanwhile;
         let id = state.next;
         state.next += 1;
         state.waiting.push((id, tell));
-        Loading { load: self.clone(), id }
+        (Loading { load: self.clone(), id }, meanwhile && state.interim.is_some())
     }
 
     fn tell(&self, news: &News) {

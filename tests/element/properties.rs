@@ -31,6 +31,16 @@ fn every_property_says_what_it_is_and_when_it_may_change() {
 }
 
 #[test]
+fn every_property_begins_as_its_description_says() {
+    rig::init();
+    let element = gst::ElementFactory::make("gradcam").build().unwrap();
+    for property in own_properties().iter().filter(|property| property.name() != "stats") {
+        let (own, said) = (element.property_value(property.name()), property.default_value());
+        assert_eq!(format!("{own:?}"), format!("{said:?}"), "{}", property.name());
+    }
+}
+
+#[test]
 fn a30_no_frame_is_dropped_for_being_late() {
     rig::init();
     let element = gst::ElementFactory::make("gradcam").build().unwrap();
@@ -143,10 +153,11 @@ fn every_row_of_the_librarys_tables_is_a_value_of_its_property() {
         class.values().iter().map(|value| value.nick().to_string()).collect()
     };
     let auto = || std::iter::once("auto");
-    let rows: [(&str, Vec<&str>); 12] = [
+    let rows: [(&str, Vec<&str>); 13] = [
         ("execution-provider", gstgradcam::Provider::all().map(|p| p.name()).collect()),
         ("precision", gstgradcam::Precision::ALL.iter().map(|p| p.name()).collect()),
         ("method", gstgradcam::Method::all().map(|m| m.name()).collect()),
+        ("score-kind", gstgradcam::ScoreKind::all().map(|kind| kind.name()).collect()),
         ("preprocess", Preprocess::ALL.iter().map(|p| p.name()).collect()),
         ("color-format", auto().chain(ColorFormat::ALL.iter().map(|c| c.name())).collect()),
         ("resize-mode", auto().chain(ResizeMode::ALL.iter().map(|r| r.name())).collect()),

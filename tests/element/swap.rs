@@ -48,6 +48,19 @@ fn a51_another_model_takes_over_between_two_frames_and_back() {
 }
 
 #[test]
+fn what_is_read_at_the_start_holds_for_another_model_too() {
+    let other = swapped();
+    let mut rig = Rig::new(info(VideoFormat::I420, 64, 48), &[BRIGHT]);
+    let mut ms = 0;
+    until_left(&mut rig, &mut ms, true);
+    rig.element.set_property("runtime-library", "/nowhere/else.so");
+    assert_eq!(rig.warnings().len(), 1, "that it takes effect at the next start");
+    rig.element.set_property("model", other.path.to_str().unwrap());
+    until_left(&mut rig, &mut ms, false);
+    assert!(rig.warnings().is_empty(), "no word of another library");
+}
+
+#[test]
 fn a51_what_cannot_be_opened_is_a_warning_and_the_model_so_far_goes_on() {
     let mut rig = Rig::new(info(VideoFormat::I420, 64, 48), &[BRIGHT]);
     let first: String = rig.element.property("model");

@@ -82,13 +82,13 @@ fn nodes_that_it_leaves_to_the_cpu_are_counted() {
 fn fewer_digits_are_what_was_asked_for_and_show_in_the_figure() {
     let Some(asked) = plugin(Provider::Plugin) else { return };
     for precision in Precision::ALL {
-        let explainer = open(&network(false), &Options { precision, ..asked.clone() }).unwrap();
+        let explainer = open(&network(false), &Options { precision: *precision, ..asked.clone() }).unwrap();
         let provider = &explainer.info().provider;
         println!("{}: {provider}", precision.name());
         assert!(explainer.info().warnings.is_empty(), "{:?}", explainer.info().warnings);
         let outputs = provider.agreement.expect("it was looked at").outputs;
         // a CPU without these numbers computes in float32
-        assert!(if precision == Precision::Fp32 { outputs < 1e-5 } else { outputs < 0.1 }, "{provider}");
+        assert!(if *precision == Precision::Fp32 { outputs < 1e-5 } else { outputs < 0.1 }, "{provider}");
     }
 }
 

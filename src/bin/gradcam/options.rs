@@ -75,7 +75,7 @@ pub struct ModelOptions {
     #[arg(long, default_value = "", hide_default_value = true, value_name = "K=V,...", value_parser = ProviderOptions::parse)]
     provider_options: ProviderOptions,
     /// Numbers that the provider computes in
-    #[arg(long, default_value = "fp32", value_parser = choice(Precision::ALL, Precision::name))]
+    #[arg(long, default_value = "fp32", value_parser = choice(Precision::ALL.iter().copied(), Precision::name))]
     precision: Precision,
     /// Shared library of a provider of its own, such as OpenVINO's plugin
     #[arg(long, value_name = "FILE")]

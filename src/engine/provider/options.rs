@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 
 use super::Provider;
+use crate::error::names;
 
 /// GPU memory that TensorRT may use while it builds an engine.
 const WORKSPACE: usize = 1 << 30;
@@ -44,19 +45,7 @@ pub enum Precision {
     Bf16,
 }
 
-impl Precision {
-    /// All of them.
-    pub const ALL: [Precision; 3] = [Precision::Fp32, Precision::Fp16, Precision::Bf16];
-
-    /// As the property `precision` spells it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Precision::Fp32 => "fp32",
-            Precision::Fp16 => "fp16",
-            Precision::Bf16 => "bf16",
-        }
-    }
-}
+names!(Precision, "precision": Fp32 = "fp32", Fp16 = "fp16", Bf16 = "bf16");
 
 /// The shapes that an input may have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -222,6 +211,9 @@ pub fn parse_options(text: &str) -> Result<Vec<(String, String)>, String> {
         }
         parts.last_mut().expect("there is one from the start").push(mark);
     }
+    if quoted || depth != 0 {
+        return Err(format!("{text:?} has a bracket or quote without its other half; close it, or leave it out"));
+    }
     let pair = |part: &String| {
         let split = part.split_once('=').map(|(key, value)| (key.trim().to_string(), value.trim().to_string()));
         split.filter(|(key, _)| !key.is_empty()).ok_or_else(|| {
@@ -305,6 +297,9 @@ mod tests {
         assert_eq!(read, want.map(|(key, value)| (key.to_string(), value.to_string())));
         for wrong in ["a", "=1", "a=1,b"] {
             assert!(parse_options(wrong).unwrap_err().contains("key=value"), "{wrong}");
+        }
+        for wrong in ["a=x],b=2", r#"a="x,b=2"#, "a={1,b=2"] {
+            assert!(parse_options(wrong).unwrap_err().contains("other half"), "{wrong}");
         }
     }
 }

@@ -18,12 +18,15 @@ pub struct Placed {
 }
 
 impl Placed {
+    /// What the runtime calls a provider that took nodes.
+    pub fn runtime(&self, provider: Provider) -> Option<&str> {
+        self.nodes.iter().map(|(name, _)| name.as_str()).find(|name| is_own(provider, name))
+    }
+
     /// How many of how many nodes a provider took; `of` are the model's. The runtime fuses nodes on the CPU: it leaves no more than are told.
     pub fn share(&self, provider: Provider, of: usize) -> Option<(usize, usize)> {
-        let name = provider.runtime_name();
-        let own = |one: &str| if name.is_empty() { one != Provider::Cpu.runtime_name() } else { one == name };
         let sum = |wanted: bool| -> usize {
-            self.nodes.iter().filter(|(one, _)| own(one) == wanted).map(|(_, nodes)| nodes).sum()
+            self.nodes.iter().filter(|(one, _)| is_own(provider, one) == wanted).map(|(_, nodes)| nodes).sum()
         };
         let (taken, left) = (sum(true), sum(false));
         match (self.nodes.is_empty(), taken, provider.builds()) {
@@ -33,6 +36,12 @@ impl Placed {
             _ => Some((taken, taken + left)),
         }
     }
+}
+
+/// Whether the runtime's name of a provider is this one's; a plugin's may be any.
+fn is_own(provider: Provider, name: &str) -> bool {
+    let own = provider.runtime_name();
+    if own.is_empty() { name != Provider::Cpu.runtime_name() } else { name == own }
 }
 
 /// The lines of the log that tell it.
@@ -95,6 +104,11 @@ mod tests {
         assert_eq!(placed(&[(cpu, 2), (cuda, 90)]).share(Provider::Cuda, 118), Some((90, 92)));
         assert_eq!(placed(&[("VendorExecutionProvider", 1), (cpu, 3)]).share(Provider::Plugin, 20), Some((17, 20)));
         assert_eq!(placed(&[]).share(Provider::Plugin, 20), None);
+        assert_eq!(placed(&[(cpu, 2), (cuda, 3), (trt, 4)]).runtime(Provider::TensorRt), Some(trt));
+        assert_eq!(
+            placed(&[(cpu, 3), ("VendorExecutionProvider", 1)]).runtime(Provider::Plugin),
+            Some("VendorExecutionProvider")
+        );
     }
 
     #[test]
