@@ -24,6 +24,24 @@ struct Plain<F> {
     deadly: Option<Receiver<()>>,
 }
 
+/// What a model on the CPU does where its thread or its provider fails: nothing.
+macro_rules! stays {
+    () => {
+        fn renew(&mut self) -> Result<()> {
+            Ok(())
+        }
+
+        fn elsewhere(&self) -> Option<&'static str> {
+            None
+        }
+
+        fn on_cpu(&self) -> Result<(Box<dyn Model>, ProviderInfo)> {
+            unreachable!("it is there")
+        }
+    };
+}
+use stays;
+
 impl<F: FnMut(&[f32], &Asked) -> Result<Explanation> + Send> Model for Plain<F> {
     fn run(&mut self, jobs: &mut [Job]) -> Result<Vec<Explanation>> {
         jobs.iter().map(|job| (self.run)(&job.input, &job.asked)).collect()
@@ -33,17 +51,7 @@ impl<F: FnMut(&[f32], &Asked) -> Result<Explanation> + Send> Model for Plain<F> 
         assert!(self.deadly.as_ref().is_none_or(|deadly| deadly.try_recv().is_err()), "planted death");
     }
 
-    fn renew(&mut self) -> Result<()> {
-        Ok(())
-    }
-
-    fn elsewhere(&self) -> Option<&'static str> {
-        None
-    }
-
-    fn on_cpu(&self) -> Result<(Box<dyn Model>, ProviderInfo)> {
-        unreachable!("it is there")
-    }
+    stays!();
 }
 
 const ALONE: Batches = Batches { most: 1, timeout: Duration::ZERO };

@@ -6,6 +6,7 @@ use gstgradcam::render::{Colormap, Painter, Style};
 use ndarray::array;
 
 use crate::picture::{COLORS, Picture, bits, chroma, components, decode, is_yuv, pixels};
+use crate::prep::weights;
 
 const SIZE: (usize, usize) = (61, 47);
 const INPUT: (usize, usize) = (12, 10);
@@ -81,15 +82,6 @@ fn a_part_is_prepared_as_the_picture_that_is_cut_out_of_the_frame() {
             }
         }
     }
-}
-
-/// A triangle as wide as an output where the picture shrinks, and a sample where it grows.
-fn weights(i: usize, out: usize, start: f64, length: f64, n: usize) -> Vec<f64> {
-    let scale = length / out as f64;
-    let (centre, radius) = (start + (i as f64 + 0.5) * scale, scale.max(1.0));
-    let raw: Vec<f64> = (0..n).map(|k| (1.0 - (k as f64 + 0.5 - centre).abs() / radius).max(0.0)).collect();
-    let sum: f64 = raw.iter().sum();
-    raw.into_iter().map(|w| w / sum).collect()
 }
 
 #[test]

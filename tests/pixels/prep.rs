@@ -25,7 +25,7 @@ fn prepared(spec: &Spec, picture: &Picture) -> Vec<f32> {
 
 /// Weights of the samples `0..n` for the output `i` of `out` over `start..start + length`: a triangle that is as wide as
 /// an output where the picture shrinks, and a sample where it grows.
-fn weights(i: usize, out: usize, start: f64, length: f64, n: usize) -> Vec<f64> {
+pub fn weights(i: usize, out: usize, start: f64, length: f64, n: usize) -> Vec<f64> {
     let scale = length / out as f64;
     let (centre, radius) = (start + (i as f64 + 0.5) * scale, scale.max(1.0));
     let raw: Vec<f64> = (0..n).map(|k| (1.0 - (k as f64 + 0.5 - centre).abs() / radius).max(0.0)).collect();

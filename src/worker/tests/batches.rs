@@ -12,17 +12,7 @@ impl<F: FnMut(&[u32]) -> Result<()> + Send> Model for Several<F> {
         Ok(jobs.iter().map(|job| Explanation { region: job.region, ..explanation() }).collect())
     }
 
-    fn renew(&mut self) -> Result<()> {
-        Ok(())
-    }
-
-    fn elsewhere(&self) -> Option<&'static str> {
-        None
-    }
-
-    fn on_cpu(&self) -> Result<(Box<dyn Model>, ProviderInfo)> {
-        unreachable!("it is there")
-    }
+    stays!();
 }
 
 fn several(
@@ -157,15 +147,7 @@ fn a_thread_that_dies_with_several_answers_each() {
         fn begin(&mut self) {
             panic!("planted death");
         }
-        fn renew(&mut self) -> Result<()> {
-            Ok(())
-        }
-        fn elsewhere(&self) -> Option<&'static str> {
-            None
-        }
-        fn on_cpu(&self) -> Result<(Box<dyn Model>, ProviderInfo)> {
-            unreachable!("it is there")
-        }
+        stays!();
     }
     let batches = Batches { most: 2, timeout: HOUR };
     let room = Arc::new(Room::start(1, batches, Box::new(Deadly), Box::new(|_| ())).unwrap());
