@@ -143,7 +143,8 @@ impl Provider {
     /// # Errors
     /// [`Error::Provider`] where it cannot do what it is asked for, as far as that shows beforehand.
     pub(crate) fn check(self, place: &Place, threads: usize) -> Done<()> {
-        self.options(place, threads).map(drop).map_err(|why| self.failed(why))
+        let needs = "correct that property";
+        self.options(place, threads).map(drop).map_err(|why| Error::Provider { name: self.name(), why, needs })
     }
 
     /// Adds it to a session to be made.
