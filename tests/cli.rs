@@ -272,7 +272,7 @@ fn the_exported_file_takes_a_batch() {
 fn the_exported_file_runs_by_itself() {
     let desk = Desk::new();
     desk.says(&["export", "colours.onnx", "explained.onnx"]);
-    assert!(!desk.path("explained.onnx.part").exists());
+    assert!(!desk.path("explained.part.onnx").exists());
     let bytes = std::fs::read(desk.path("explained.onnx")).expect("it was written");
     let mut engine =
         Engine::new(&bytes, &Config { library: support::runtime(), ..Config::default() }).expect("it loads");

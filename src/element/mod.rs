@@ -41,6 +41,7 @@ mod words;
 
 pub use enums::*;
 pub use meta::{map_fields, maps_of};
+pub use sidecar::recorded_settings;
 pub use stats::stats_fields;
 
 glib::wrapper! {

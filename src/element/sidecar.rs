@@ -33,6 +33,11 @@ const SETTINGS: &[&str] = &[
     "top-k",
 ];
 
+/// Their names.
+pub fn recorded_settings() -> &'static [&'static str] {
+    SETTINGS
+}
+
 /// A recording in the making.
 #[derive(Debug)]
 pub(super) struct Sidecar {

@@ -1,5 +1,5 @@
-//! `gradcam`, the command line over the library: looks into a model, explains a picture, rewrites a model, annotates a
-//! video, measures how faithful the maps are and what they cost.
+//! `gradcam`, the command line over the library: looks into a model, explains a picture, rewrites a model, annotates
+//! videos and paints recordings anew, measures how faithful the maps are and what they cost.
 
 mod annotate;
 mod bench;
@@ -9,7 +9,10 @@ mod export;
 mod inspect;
 mod options;
 mod progress;
+mod render;
 mod tensor;
+#[cfg(feature = "plugin")]
+mod video;
 
 use std::process::ExitCode;
 
@@ -31,8 +34,10 @@ enum Command {
     Explain(explain::Args),
     /// Write the explained model, an ordinary ONNX file with the maps as outputs
     Export(export::Args),
-    /// Annotate a whole video file
+    /// Annotate whole video files
     Annotate(annotate::Args),
+    /// Paint a recording anew, without the model
+    Render(render::Args),
     /// Measure how faithful the maps are, over a folder of pictures
     Evaluate(evaluate::Args),
     /// Time plain against explained inference, and each stage of a frame
@@ -82,6 +87,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Annotate(args) => annotate::run(&args),
+        Command::Render(args) => render::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Bench(args) => bench::run(&args),
     };

@@ -17,10 +17,13 @@ pub struct Encoder {
     settings: &'static [(&'static str, &'static str)],
 }
 
+/// A muxer: its element and package, and what lets a file play that was broken off in the middle.
+struct Muxer(&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
 /// A container by the extension of its files.
 pub struct Format {
-    extension: &'static str,
-    pub muxer: (&'static str, &'static str),
+    pub extension: &'static str,
+    muxer: Muxer,
     video: &'static [Encoder],
     audio: &'static [Encoder],
 }
@@ -41,10 +44,16 @@ const BITS_PER_PIXEL_SECOND: u64 = 4;
 
 #[rustfmt::skip]
 static TABLE: &[Format] = &[
-    Format { extension: "mp4",  muxer: ("mp4mux", GOOD),      video: &[X264, OPENH264],        audio: &[AVAAC, FDKAAC, VOAAC, FAAC] },
-    Format { extension: "webm", muxer: ("webmmux", GOOD),     video: &[VP8, VP9],              audio: &[OPUS, VORBIS] },
-    Format { extension: "mkv",  muxer: ("matroskamux", GOOD), video: &[X264, OPENH264, VP8],   audio: &[OPUS, VORBIS, AVAAC] },
+    Format { extension: "mp4",  muxer: MP4,   video: &[X264, OPENH264],        audio: &[AVAAC, FDKAAC, VOAAC, FAAC] },
+    Format { extension: "webm", muxer: WEBM,  video: &[VP8, VP9],              audio: &[OPUS, VORBIS] },
+    Format { extension: "mkv",  muxer: MKV,  video: &[X264, OPENH264, VP8],   audio: &[OPUS, VORBIS, AVAAC] },
 ];
+
+/// Written in fragments of a second, and made an ordinary file of in the end.
+const MP4: Muxer =
+    Muxer("mp4mux", GOOD, &[("fragment-duration", "1000"), ("fragment-mode", "first-moov-then-finalise")]);
+const WEBM: Muxer = Muxer("webmmux", GOOD, &[]);
+const MKV: Muxer = Muxer("matroskamux", GOOD, &[]);
 
 const X264: Encoder = Encoder { element: "x264enc", package: UGLY, parser: H264, odd: false, settings: QUALITY };
 const OPENH264: Encoder = Encoder { element: "openh264enc", package: BAD, parser: H264, odd: false, settings: &[] };
@@ -63,14 +72,31 @@ const fn audio(element: &'static str, package: &'static str, parser: Option<&'st
 
 /// The container that a file's name asks for.
 pub fn of(output: &Path) -> Result<&'static Format> {
-    let asked = output.extension().unwrap_or_default();
-    TABLE.iter().find(|format| asked.eq_ignore_ascii_case(format.extension)).ok_or_else(|| {
+    named(output).ok_or_else(|| {
         let known: Vec<_> = TABLE.iter().map(|format| format!(".{}", format.extension)).collect();
         format!("{output:?} does not say what to write; end its name in {}", known.join(", ")).into()
     })
 }
 
+/// That of a copy of a file: its own, or MP4.
+pub fn like(input: &Path) -> &'static Format {
+    named(input).unwrap_or(&TABLE[0])
+}
+
+fn named(file: &Path) -> Option<&'static Format> {
+    let asked = file.extension().unwrap_or_default();
+    TABLE.iter().find(|format| asked.eq_ignore_ascii_case(format.extension))
+}
+
 impl Format {
+    /// The muxer.
+    pub fn muxer(&self) -> Result<gst::Element> {
+        let Muxer(element, package, settings) = self.muxer;
+        let muxer = make(element, package)?;
+        settings.iter().try_for_each(|(name, value)| set(&muxer, name, value))?;
+        Ok(muxer)
+    }
+
     /// The best video encoder that is installed.
     pub fn video(&self) -> Result<&'static Encoder> {
         installed(self.video, "video", self.extension)
