@@ -1,4 +1,4 @@
-//! `gradcam annotate` and `gradcam render`: whole video files, as a user meets them.
+//! `gradcam annotate`, `gradcam render` and `gradcam clips`: videos, as a user meets them.
 #![cfg(all(feature = "plugin", feature = "cli"))]
 
 #[path = "../support/mod.rs"]
@@ -6,6 +6,7 @@ mod support;
 
 mod batch;
 mod broken_off;
+mod clips;
 mod desk;
 mod render;
 

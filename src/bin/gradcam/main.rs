@@ -3,6 +3,7 @@
 
 mod annotate;
 mod bench;
+mod clips;
 mod evaluate;
 mod explain;
 mod export;
@@ -38,6 +39,8 @@ enum Command {
     Annotate(annotate::Args),
     /// Paint a recording anew, without the model
     Render(render::Args),
+    /// Keep the seconds before and after a class is seen, of a camera or a file
+    Clips(clips::Args),
     /// Measure how faithful the maps are, over a folder of pictures
     Evaluate(evaluate::Args),
     /// Time plain against explained inference, and each stage of a frame
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
         Command::Export(args) => export::run(&args),
         Command::Annotate(args) => annotate::run(&args),
         Command::Render(args) => render::run(&args),
+        Command::Clips(args) => clips::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Bench(args) => bench::run(&args),
     };

@@ -10,7 +10,7 @@ use crate::Result;
 pub struct Encoder {
     pub element: &'static str,
     pub package: &'static str,
-    pub parser: Option<&'static str>,
+    parser: Option<(&'static str, &'static str)>,
     /// Takes odd widths and heights.
     pub odd: bool,
     /// Properties, as gst-launch spells them.
@@ -34,7 +34,8 @@ const BASE: &str = "gstreamer1.0-plugins-base";
 const UGLY: &str = "gstreamer1.0-plugins-ugly";
 const LIBAV: &str = "gstreamer1.0-libav";
 
-const H264: Option<&str> = Some("h264parse");
+const H264: Option<(&str, &str)> = Some(("h264parse", BAD));
+const AAC: Option<(&str, &str)> = Some(("aacparse", GOOD));
 /// No B-frames: they come out of order, and players then show the whole video two frames late.
 const QUALITY: &[(&str, &str)] =
     &[("pass", "qual"), ("quantizer", "20"), ("speed-preset", "veryfast"), ("option-string", "bframes=0")];
@@ -59,14 +60,14 @@ const X264: Encoder = Encoder { element: "x264enc", package: UGLY, parser: H264,
 const OPENH264: Encoder = Encoder { element: "openh264enc", package: BAD, parser: H264, odd: false, settings: &[] };
 const VP8: Encoder = Encoder { element: "vp8enc", package: GOOD, parser: None, odd: true, settings: VPX };
 const VP9: Encoder = Encoder { element: "vp9enc", package: GOOD, parser: None, odd: true, settings: VPX };
-const AVAAC: Encoder = audio("avenc_aac", LIBAV, Some("aacparse"));
-const FDKAAC: Encoder = audio("fdkaacenc", BAD, Some("aacparse"));
-const VOAAC: Encoder = audio("voaacenc", BAD, Some("aacparse"));
-const FAAC: Encoder = audio("faac", BAD, Some("aacparse"));
+const AVAAC: Encoder = audio("avenc_aac", LIBAV, AAC);
+const FDKAAC: Encoder = audio("fdkaacenc", BAD, AAC);
+const VOAAC: Encoder = audio("voaacenc", BAD, AAC);
+const FAAC: Encoder = audio("faac", BAD, AAC);
 const OPUS: Encoder = audio("opusenc", BASE, None);
 const VORBIS: Encoder = audio("vorbisenc", BASE, None);
 
-const fn audio(element: &'static str, package: &'static str, parser: Option<&'static str>) -> Encoder {
+const fn audio(element: &'static str, package: &'static str, parser: Option<(&'static str, &'static str)>) -> Encoder {
     Encoder { element, package, parser, odd: true, settings: &[] }
 }
 
@@ -117,16 +118,30 @@ fn installed(encoders: &'static [Encoder], kind: &str, extension: &str) -> Resul
 }
 
 impl Encoder {
-    /// The element, set for quality; `pixels` and `rate` (frames a second) are those of the video.
+    /// What its stream needs before the muxer, made.
+    pub fn parser(&self) -> Option<Result<gst::Element>> {
+        self.parser.map(|(parser, package)| make(parser, package))
+    }
+
+    /// The element, set for quality and, for video, a key frame a second, which clips begin with and players leap to; `pixels` and
+    /// `rate` (frames a second) are those of the video.
     pub fn make(&self, pixels: u64, rate: f64) -> Result<gst::Element> {
         let element = make(self.element, self.package)?;
         for (name, value) in self.settings {
             set(&element, name, value)?;
         }
         let bits = (pixels as f64 * rate * BITS_PER_PIXEL_SECOND as f64 / 25.0) as u64;
+        let second = (rate.round() as u64).to_string();
         match self.element {
-            "vp8enc" | "vp9enc" => set(&element, "target-bitrate", &bits.clamp(500_000, 60_000_000).to_string())?,
-            "openh264enc" => set(&element, "bitrate", &bits.clamp(500_000, 60_000_000).to_string())?,
+            "x264enc" => set(&element, "key-int-max", &second)?,
+            "vp8enc" | "vp9enc" => {
+                set(&element, "target-bitrate", &bits.clamp(500_000, 60_000_000).to_string())?;
+                set(&element, "keyframe-max-dist", &second)?;
+            }
+            "openh264enc" => {
+                set(&element, "bitrate", &bits.clamp(500_000, 60_000_000).to_string())?;
+                set(&element, "gop-size", &second)?;
+            }
             _ => {}
         }
         Ok(element)

@@ -1,4 +1,4 @@
-//! What `annotate` and `render` share: a video in, the element with some settings, a video out. A file that is not whole never bears the
+//! What `annotate`, `render` and `clips` share: a video in, the element with some settings, a video out. A file that is not whole never bears the
 //! name that was asked for.
 
 use std::path::{Path, PathBuf};
@@ -9,10 +9,9 @@ use gst::prelude::*;
 
 use crate::Result;
 use crate::export::{not_the_same, part};
-pub use formats::like;
+pub use formats::{Format, like, make};
 use formats::{of, set};
-pub use pipeline::Report;
-use pipeline::transcode;
+pub use pipeline::{Report, Work, spoken, wiring};
 
 mod formats;
 mod pipeline;
@@ -56,7 +55,7 @@ pub fn start() -> Result<Stop> {
 /// # Errors
 /// A model that fails is refused here, in its own words, before any video is read.
 pub fn painter(properties: &Properties) -> Result<gst::Element> {
-    let painter = formats::make("gradcam", "gst-plugin-gradcam")?;
+    let painter = make("gradcam", "gst-plugin-gradcam")?;
     for (name, value) in properties {
         set(&painter, name, value)?;
     }
@@ -69,7 +68,7 @@ pub fn painter(properties: &Properties) -> Result<gst::Element> {
         return Ok(painter);
     }
     let _ = painter.set_state(gst::State::Null);
-    let why = refused.map_or_else(|| "the element gradcam does not start".into(), |message| pipeline::spoken(&message));
+    let why = refused.map_or_else(|| "the element gradcam does not start".into(), |message| spoken(&message));
     Err(why.into())
 }
 
@@ -86,6 +85,22 @@ impl Job<'_> {
     /// Whether all that is to be written is there already.
     pub fn is_done(&self) -> bool {
         self.files().iter().all(|(_, file)| file.exists())
+    }
+
+    fn transcode(&self, uri: &str, (format, target): (&'static Format, &Path), stop: &Stop) -> Result<Report> {
+        let sink = make("filesink", "libgstreamer1.0-0")?;
+        sink.set_property("location", target);
+        let work = Work {
+            uri,
+            properties: &self.properties,
+            format,
+            sound: self.sound,
+            ending: &[format.muxer()?, sink],
+            title: &self.title,
+            hear: Box::new(|_| {}),
+            look: &|| Ok(()),
+        };
+        work.run(stop)
     }
 
     /// Writes the video, and throws it away unless it is accepted.
@@ -107,14 +122,14 @@ impl Job<'_> {
             self.properties.push(("sidecar-maps", maps.to_string()));
         }
         let target = part(self.output);
-        let done = transcode(&self, &uri, (format, &target), stop);
-        let report = match done.and_then(|report| accept(&report).map(|()| report)) {
-            Ok(report) => report,
-            Err(failure) => {
-                files.iter().for_each(|(part, _)| drop(std::fs::remove_file(part)));
-                return Err(failure);
-            }
-        };
+        let report =
+            match self.transcode(&uri, (format, &target), stop).and_then(|report| accept(&report).map(|()| report)) {
+                Ok(report) => report,
+                Err(failure) => {
+                    files.iter().for_each(|(part, _)| drop(std::fs::remove_file(part)));
+                    return Err(failure);
+                }
+            };
         if let Some(why) = &report.cut {
             return Err(format!("{why}; what was done plays: {}: {report}", target.display()).into());
         }
@@ -126,7 +141,7 @@ impl Job<'_> {
 }
 
 /// A file's URI, after a look at the file itself; what has a scheme is taken as it is.
-fn source(input: &Path) -> Result<String> {
+pub fn source(input: &Path) -> Result<String> {
     let text = input.to_string_lossy();
     if !input.exists() && text.contains("://") {
         return Ok(text.into_owned());

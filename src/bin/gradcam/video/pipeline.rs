@@ -1,7 +1,6 @@
-//! The pipeline: decode, paint, encode; sound beside it. Every frame in is one frame out.
+//! The pipeline: decode, paint, encode, to a file or elsewhere; sound beside it. Every frame in is one frame out.
 
 use std::fmt;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -10,7 +9,7 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::formats::{Format, make, set};
-use super::{Job, Stop, painter};
+use super::{Properties, Stop, painter};
 use crate::Result;
 use crate::progress::Progress;
 
@@ -62,35 +61,63 @@ impl Shared {
     }
 }
 
-/// Reads `uri` and writes a file; returns when that is whole.
-pub fn transcode(job: &Job, uri: &str, (format, output): (&'static Format, &Path), stop: &Stop) -> Result<Report> {
-    let pipeline = gst::Pipeline::new();
-    let shared = Arc::new(Shared { stop: stop.clone(), ..Shared::default() });
-    let decode = make("uridecodebin", BASE)?;
-    decode.set_property("uri", uri);
-    let muxer = format.muxer()?;
-    let sink = make("filesink", CORE)?;
-    sink.set_property("location", output);
-    // Asked for at once, so that what is missing is known before anything runs.
-    format.video()?;
-    let painter = painter(&job.properties)?;
-    pipeline.add_many([&decode, &painter, &muxer, &sink]).and_then(|()| muxer.link(&sink)).map_err(wiring)?;
+/// What is read, how it is painted, and where it goes.
+pub struct Work<'a> {
+    pub uri: &'a str,
+    pub properties: &'a Properties,
+    pub format: &'static Format,
+    pub sound: bool,
+    /// What encoded tracks go to: a muxer and its sink, or one sink for the video alone.
+    pub ending: &'a [gst::Element],
+    /// What the progress begins with.
+    pub title: &'a str,
+    /// Hears every message where it is posted.
+    pub hear: Box<dyn Fn(&gst::MessageRef) + Send + Sync>,
+    /// Is asked again and again, by the thread that waits.
+    pub look: &'a dyn Fn() -> Result<()>,
+}
 
-    let branches =
-        Branches { pipeline: pipeline.downgrade(), muxer, painter: painter.clone(), format, sound: job.sound };
-    let told = shared.clone();
-    decode.connect_pad_added(move |_, pad| {
-        if let Err(crate::Failure(why)) = branches.connect(pad, &told) {
-            told.fail(why);
-        }
-    });
-    let told = shared.clone();
-    decode.connect_no_more_pads(move |_| told.complete.store(true, Ordering::Release));
+impl Work<'_> {
+    /// Returns when all is through.
+    pub fn run(self, stop: &Stop) -> Result<Report> {
+        let pipeline = gst::Pipeline::new();
+        let shared = Arc::new(Shared { stop: stop.clone(), ..Shared::default() });
+        let decode = make("uridecodebin", BASE)?;
+        decode.set_property("uri", self.uri);
+        // Asked for at once, so that what is missing is known before anything runs.
+        self.format.video()?;
+        let painter = painter(self.properties)?;
+        pipeline.add_many([&decode, &painter]).map_err(wiring)?;
+        pipeline.add_many(self.ending).and_then(|()| gst::Element::link_many(self.ending)).map_err(wiring)?;
+        let [muxer, ..] = self.ending else { return Err("there is nowhere to write to".to_string().into()) };
 
-    let played = play((&pipeline, &decode, &sink), &job.title, &shared);
-    let skipped = painter.property::<gst::Structure>("stats").get("inferences-skipped").unwrap_or(0);
-    let _ = pipeline.set_state(gst::State::Null);
-    played.map(|report| Report { skipped, ..report })
+        let branches = Branches {
+            pipeline: pipeline.downgrade(),
+            muxer: muxer.clone(),
+            painter: painter.clone(),
+            format: self.format,
+            sound: self.sound,
+        };
+        let told = shared.clone();
+        decode.connect_pad_added(move |_, pad| {
+            if let Err(crate::Failure(why)) = branches.connect(pad, &told) {
+                told.fail(why);
+            }
+        });
+        let told = shared.clone();
+        decode.connect_no_more_pads(move |_| told.complete.store(true, Ordering::Release));
+        let bus = pipeline.bus().ok_or("the pipeline has no bus".to_string())?;
+        bus.set_sync_handler(move |_, message| {
+            (self.hear)(message);
+            gst::BusSyncReply::Pass
+        });
+
+        let played = play((&pipeline, &decode, self.ending.last()), (self.title, self.look), &shared);
+        let skipped = painter.property::<gst::Structure>("stats").get("inferences-skipped").unwrap_or(0);
+        let _ = pipeline.set_state(gst::State::Null);
+        bus.unset_sync_handler();
+        played.map(|report| Report { skipped, ..report })
+    }
 }
 
 /// What hangs on the decoder's pads.
@@ -154,9 +181,7 @@ impl Branches {
         let pixels = (width.max(16) * height.max(16)) as u64;
         let out = make("videoconvert", BASE)?;
         chain.extend([out, plain, encoder.make(pixels, rate.clamp(1.0, 240.0))?]);
-        if let Some(parser) = encoder.parser {
-            chain.push(make(parser, "gstreamer1.0-plugins-bad")?);
-        }
+        chain.extend(encoder.parser().transpose()?);
         chain.push(waiting_room()?);
 
         let told = shared.clone();
@@ -175,9 +200,7 @@ impl Branches {
         let encoder = self.format.audio()?;
         let mut chain = vec![make("queue", CORE)?, make("audioconvert", BASE)?, make("audioresample", BASE)?];
         chain.push(encoder.make(0, 0.0)?);
-        if let Some(parser) = encoder.parser {
-            chain.push(make(parser, GOOD)?);
-        }
+        chain.extend(encoder.parser().transpose()?);
         chain.push(waiting_room()?);
         Ok(chain)
     }
@@ -230,14 +253,14 @@ fn join(pad: &gst::Pad, element: &gst::Element) -> Result<()> {
         .map_err(|error| format!("the video cannot be decoded into the pipeline ({error})").into())
 }
 
-fn wiring(error: glib::BoolError) -> crate::Failure {
+pub fn wiring(error: glib::BoolError) -> crate::Failure {
     crate::Failure(format!("the pipeline cannot be built ({error})"))
 }
 
 /// Runs until the end, an error, or the user's Ctrl-C.
 fn play(
-    (pipeline, decode, sink): (&gst::Pipeline, &gst::Element, &gst::Element),
-    title: &str,
+    (pipeline, decode, sink): (&gst::Pipeline, &gst::Element, Option<&gst::Element>),
+    (title, look): (&str, &dyn Fn() -> Result<()>),
     shared: &Arc<Shared>,
 ) -> Result<Report> {
     let bus = pipeline.bus().ok_or("the pipeline has no bus".to_string())?;
@@ -261,6 +284,7 @@ fn play(
         if let Some(why) = shared.failure.lock().expect("nobody panics with the lock held").take() {
             return Err(why.into());
         }
+        look()?;
         if shared.complete.load(Ordering::Acquire) && !shared.video.load(Ordering::Acquire) {
             return Err(no_video(&missing).into());
         }
@@ -302,9 +326,9 @@ fn play(
 }
 
 /// Whether the video, or the sidecar beside it, takes no more.
-fn cannot_write(error: &gst::message::Error, message: &gst::MessageRef, sink: &gst::Element) -> bool {
+fn cannot_write(error: &gst::message::Error, message: &gst::MessageRef, sink: Option<&gst::Element>) -> bool {
     let resource = error.error().kind::<gst::ResourceError>();
-    let ours = from_painter(message) || message.src().is_some_and(|source| source == sink.upcast_ref::<gst::Object>());
+    let ours = from_painter(message) || message.src().zip(sink).is_some_and(|(source, sink)| source == sink);
     ours && matches!(resource, Some(gst::ResourceError::NoSpaceLeft | gst::ResourceError::Write))
 }
 
