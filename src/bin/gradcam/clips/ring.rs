@@ -63,7 +63,9 @@ impl<T: Clone> Ring<T> {
         self.trim(at.saturating_sub(self.before));
         if self.open {
             steps.push(Step::GoOn(data));
-        } else if let Some(&(first, _)) = self.events.front().filter(|_| !self.kept.is_empty()) {
+        } else if let Some(&(first, _)) =
+            self.events.front().filter(|(first, _)| *first <= at + self.before && !self.kept.is_empty())
+        {
             self.open = true;
             // The encoder is some frames behind the events: what is kept until then reaches back farther than is asked for.
             self.trim(first.saturating_sub(self.before));
@@ -136,8 +138,9 @@ mod tests {
         for at in 0..6 {
             assert_eq!(ring.push(s(at), true, at), []);
         }
-        ring.event(s(8));
-        assert_eq!(ring.push(s(6), true, 6), [Step::Begin(vec![6])]);
+        ring.event(s(9));
+        assert_eq!(ring.push(s(6), true, 6), []);
+        assert_eq!(ring.push(s(7), true, 7), [Step::Begin(vec![7])]);
     }
 
     #[test]
