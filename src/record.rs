@@ -17,7 +17,7 @@ pub use header::Header;
 #[cfg(feature = "plugin")]
 pub(crate) use json::insert_time;
 pub use recorder::Recorder;
-pub use recording::{Recording, Told};
+pub use recording::{Pictures, Recording, Told};
 
 use crate::explain::{ClassMap, Explanation, Guess, Summary};
 use crate::frame::{Part, Region};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use gstgradcam::engine::{Config, Engine, Input, Output as Out};
-use gstgradcam::onnx::{Attr, DType, Data, Model, Tensor};
+use gstgradcam::onnx::{Attr, Data, Tensor};
 use ndarray::{Array4, ArrayD, arr1};
 use ndarray_npy::{ReadNpyExt, WriteNpyExt};
 use serde_json::Value;

@@ -39,6 +39,9 @@ struct Place {
     at: u64,
 }
 
+/// The pictures of a frame: all of it, or regions with their ids.
+pub type Pictures = Vec<(Option<(Part, i32)>, Explanation)>;
+
 /// What was seen on one frame.
 #[derive(Debug)]
 pub struct Told {
@@ -47,12 +50,12 @@ pub struct Told {
     /// The number of its first map: frames with the same one bear the same maps.
     pub map: Option<u64>,
     /// What was explained: `None` stands for the whole frame, else a detector's region and its id. Empty where there was no map.
-    pub pictures: Vec<(Option<(Part, i32)>, Explanation)>,
+    pub pictures: Pictures,
 }
 
 /// What a line is.
 enum Line {
-    Frame(Record, Option<u64>),
+    Frame(Box<Record>, Option<u64>),
     End,
     Damaged,
 }
@@ -140,11 +143,11 @@ impl Recording {
             return Err(refuse(format!("its line at byte {} has changed since it was opened", place.at)));
         };
         let pictures = map.map_or(Ok(Vec::new()), |first| self.pictures(&record, first))?;
-        Ok(Some(Told { record, map, pictures }))
+        Ok(Some(Told { record: *record, map, pictures }))
     }
 
     /// The frame, or its regions, with their maps from this number on.
-    fn pictures(&mut self, record: &Record, first: u64) -> Result<Vec<(Option<(Part, i32)>, Explanation)>> {
+    fn pictures(&mut self, record: &Record, first: u64) -> Result<Pictures> {
         let mut number = first;
         let mut explained = |seen: &[Seen],
                              region: Region,
@@ -206,7 +209,7 @@ fn object(line: &[u8]) -> Option<Map<String, Value>> {
 fn read(line: &[u8]) -> Line {
     let Some(object) = object(line) else { return Line::Damaged };
     match Record::from_json(&object) {
-        Some(record) => Line::Frame(record, object.get(MAP).and_then(Value::as_u64)),
+        Some(record) => Line::Frame(Box::new(record), object.get(MAP).and_then(Value::as_u64)),
         None if object.contains_key(FRAMES) => Line::End,
         None => Line::Damaged,
     }

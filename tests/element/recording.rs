@@ -56,7 +56,7 @@ fn frames(info: &VideoInfo) -> Vec<gst::Buffer> {
             own.set_flags(gst::BufferFlags::GAP);
         }
         VideoRegionOfInterestMeta::add(own, "one", (i as u32, 2, 30, 30)).set_id(7);
-        if i % 3 > 0 {
+        if !i.is_multiple_of(3) {
             VideoRegionOfInterestMeta::add(own, "two", (33, 10 + i as u32, 20, 20)).set_id(8);
         }
         buffer

@@ -8,6 +8,7 @@ mod evaluate;
 mod explain;
 mod export;
 mod inspect;
+mod named;
 mod options;
 mod progress;
 mod render;

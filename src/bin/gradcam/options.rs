@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, FromArgMatches};
+
 use gstgradcam::engine::parse_options;
 use gstgradcam::prep::{ColorFormat, Overrides, Preprocess, ResizeMode, parse_size};
 use gstgradcam::render::{
@@ -33,43 +33,6 @@ pub fn smoothing() -> impl TypedValueParser<Value = u32> {
 #[cfg(not(feature = "plugin"))]
 pub fn no_plugin() -> crate::Failure {
     crate::Failure("this gradcam was built without GStreamer; build it with the feature `plugin` for videos".into())
-}
-
-/// Options, and which of them the user has named: the others have their defaults.
-#[derive(Debug)]
-pub struct Named<T> {
-    pub options: T,
-    named: Vec<String>,
-}
-
-impl<T> Named<T> {
-    /// Whether an option was named, or its opposite `no-...`.
-    pub fn names(&self, option: &str) -> bool {
-        self.named.iter().any(|name| name == option || name.strip_prefix("no-") == Some(option))
-    }
-}
-
-impl<T: Args> Args for Named<T> {
-    fn augment_args(command: clap::Command) -> clap::Command {
-        T::augment_args(command)
-    }
-
-    fn augment_args_for_update(command: clap::Command) -> clap::Command {
-        T::augment_args_for_update(command)
-    }
-}
-
-impl<T: FromArgMatches> FromArgMatches for Named<T> {
-    fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
-        let given = |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
-        let named = matches.ids().filter(given).map(|id| id.as_str().replace('_', "-")).collect();
-        Ok(Named { options: T::from_arg_matches(matches)?, named })
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
 }
 
 /// What is explained, and how the picture is made ready for the model.

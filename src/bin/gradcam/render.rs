@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use crate::Result;
-use crate::options::{Named, PaintOptions, smoothing};
+use crate::named::Named;
+use crate::options::{PaintOptions, smoothing};
 
 #[derive(Debug, clap::Args)]
 #[cfg_attr(not(feature = "plugin"), allow(dead_code))]
