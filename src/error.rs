@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What went wrong, for whom it concerns, and the way out.
@@ -168,6 +168,24 @@ pub enum Error {
         /// Figures and the place.
         why: String,
     },
+    /// A recording of what was seen cannot be read.
+    #[error("the recording {path:?} cannot be used: {why}")]
+    Recording {
+        /// The sidecar, or its maps.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        why: String,
+    },
+    /// A recording cannot be written.
+    #[error("cannot write {path:?}: {why}")]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// There is no room for more of it.
+        full: bool,
+        /// The reason.
+        why: String,
+    },
     /// A video frame whose planes do not fit its format and size.
     #[error("bad video frame: {why}")]
     Frame {
@@ -180,6 +198,13 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// What the system says of a file that cannot be written.
+    pub(crate) fn unwritable(path: &Path, error: std::io::Error) -> Error {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        let full = matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge);
+        Error::Unwritable { path: path.into(), full, why: error.to_string() }
+    }
+
     /// For want of a gradient rule: for which operators.
     pub(crate) fn without_rule(&self) -> Option<String> {
         match self {

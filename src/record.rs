@@ -1,15 +1,23 @@
-//! What is told of a frame, typed: the fields of the element's message and meta, and the same as JSON. No GStreamer in it.
+//! What is told of a frame, typed: the fields of the element's message and meta, and the same as JSON; and recordings of it. No
+//! GStreamer in it.
 
 mod field;
+mod header;
 mod json;
+mod maps;
+mod recorder;
+mod recording;
 
 use std::time::Duration;
 
 #[cfg(feature = "plugin")]
 pub(crate) use field::field;
 pub use field::{Field, Kind, fields, object_fields};
+pub use header::Header;
 #[cfg(feature = "plugin")]
 pub(crate) use json::insert_time;
+pub use recorder::Recorder;
+pub use recording::{Pictures, Recording, Told};
 
 use crate::explain::{ClassMap, Explanation, Guess, Summary};
 use crate::frame::{Part, Region};

@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use gstgradcam::engine::{Config, Engine, Input, Output as Out};
-use gstgradcam::onnx::{Attr, DType, Data, Model, Tensor};
+use gstgradcam::onnx::{Attr, Data, Tensor};
 use ndarray::{Array4, ArrayD, arr1};
 use ndarray_npy::{ReadNpyExt, WriteNpyExt};
 use serde_json::Value;
-
-const SIDE: usize = 16;
+use support::SIDE;
 
 /// A folder with a model of three classes: class 0 looks for red, 1 for green, 2 for blue.
 struct Desk {
@@ -22,7 +21,8 @@ struct Desk {
 impl Desk {
     fn new() -> Self {
         let desk = Desk { folder: tempfile::tempdir().expect("a temporary folder") };
-        std::fs::write(desk.path("colours.onnx"), colours().to_bytes().expect("a small model")).expect("a file");
+        std::fs::write(desk.path("colours.onnx"), support::colours().to_bytes().expect("a small model"))
+            .expect("a file");
         desk
     }
 
@@ -67,27 +67,6 @@ impl Desk {
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// 1x1 Conv (each channel to its own) - Relu - GlobalAveragePool - Flatten - Gemm (the unit matrix).
-fn colours() -> Model {
-    let unit =
-        |size: usize| (0..size * size).map(|i| if i / size == i % size { 1.0 } else { 0.0 }).collect::<Vec<f32>>();
-    let mut model = Model::new(13);
-    model.add_input("picture", DType::F32, &[Some(1), Some(3), Some(SIDE), Some(SIDE)]);
-    model.add_initializer("w", &Tensor::f32(&[3, 3, 1, 1], unit(3)));
-    model.add_initializer("head", &Tensor::f32(&[3, 3], unit(3)));
-    let kernel = [("kernel_shape", Attr::Ints(vec![1, 1]))];
-    model.add_node("Conv", "conv", &["picture", "w"], &["conv_out"], &kernel);
-    model.add_node("Relu", "relu", &["conv_out"], &["seen"], &[]);
-    model.add_node("GlobalAveragePool", "pool", &["seen"], &["pooled"], &[]);
-    model.add_node("Flatten", "flat", &["pooled"], &["features"], &[]);
-    model.add_node("MatMul", "classify", &["features", "head"], &["logits"], &[]);
-    model.add_output("logits", Some(DType::F32), Some(&[Some(1), Some(3)]));
-    model.set_metadata("gradcam.labels", "red, crimson\ngreen\nblue");
-    model.set_metadata("gradcam.preprocess", "zero-one");
-    model.set_metadata("gradcam.resize_mode", "stretch");
-    model
 }
 
 fn json(text: &str) -> Value {
@@ -137,7 +116,7 @@ fn inspect_tells_what_was_resolved() {
 #[test]
 fn inspect_goes_as_far_as_it_can_with_a_model_that_cannot_be_explained() {
     let desk = Desk::new();
-    let mut model = colours();
+    let mut model = support::colours();
     model.add_initializer("all", &Tensor { shape: vec![3], data: Data::Bool(vec![true; 3]) });
     model.add_node("Compress", "strange", &["logits", "all"], &["hard"], &[("axis", Attr::Int(1))]);
     model.keep_outputs(&["hard"]);
@@ -272,7 +251,7 @@ fn the_exported_file_takes_a_batch() {
 fn the_exported_file_runs_by_itself() {
     let desk = Desk::new();
     desk.says(&["export", "colours.onnx", "explained.onnx"]);
-    assert!(!desk.path("explained.onnx.part").exists());
+    assert!(!desk.path("explained.part.onnx").exists());
     let bytes = std::fs::read(desk.path("explained.onnx")).expect("it was written");
     let mut engine =
         Engine::new(&bytes, &Config { library: support::runtime(), ..Config::default() }).expect("it loads");

@@ -111,6 +111,7 @@ fn every_pipeline_parses_and_those_that_need_no_device_keep_every_frame() {
         ("MODEL", model.to_str().unwrap()),
         ("FRAMES", &frames),
         ("DETECTOR", "identity"),
+        ("SIDECAR", "seen.jsonl"),
         ("SINK", "fakesink"),
     ];
     let all = pipelines();
@@ -174,4 +175,38 @@ fn the_runner_runs_a_pipeline() {
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("Got EOS"), "{said}");
+}
+
+/// With test pictures in the camera's place.
+#[test]
+fn a_camera_is_recorded_in_segments_and_what_was_seen_beside_them() {
+    init();
+    let folder = tempfile::tempdir().unwrap();
+    let model = support::demo_model();
+    for name in ["camera-to-segments", "camera-to-clean-segments-and-sidecar"] {
+        let files = folder.path().join(name);
+        std::fs::create_dir(&files).unwrap();
+        let (output, sidecar) = (files.join("%02d.mkv"), files.join("seen.jsonl"));
+        let values = [
+            ("MODEL", model.to_str().unwrap()),
+            ("OUTPUT", output.to_str().unwrap()),
+            ("SIDECAR", sidecar.to_str().unwrap()),
+            ("NANOSECONDS", "1000000000"),
+        ];
+        let text = filled_in(&pipelines()[name], &values).unwrap();
+        let source = "videotestsrc num-buffers=25 ! video/x-raw,format=I420,width=160,height=120,framerate=10/1";
+        let pipeline = gst::parse::launch(&text.replace("v4l2src device=/dev/video0", source)).unwrap();
+        let pipeline: gst::Pipeline = pipeline.downcast().unwrap();
+        let ours = pipeline.iterate_elements().find(|e| e.factory().is_some_and(|f| f.name() == "gradcam")).unwrap();
+        if let Some(library) = support::runtime() {
+            ours.set_property("runtime-library", library.to_str().unwrap());
+        }
+        run(&pipeline);
+        let segments: Vec<usize> = (0..3).map(|n| contents(&files.join(format!("{n:02}.mkv"))).0).collect();
+        assert_eq!((segments.iter().sum::<usize>(), segments[0]), (25, 10), "{name}: {segments:?}");
+        if name.ends_with("sidecar") {
+            let recording = gstgradcam::record::Recording::open(&sidecar).unwrap();
+            assert_eq!((recording.frames(), recording.remark()), (25, None));
+        }
+    }
 }

@@ -147,6 +147,20 @@ impl Picture {
     }
 }
 
+/// A frame that is ready, and its map for the second pad.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) buffer: gst::Buffer,
+    pub(super) picture: Option<Picture>,
+}
+
+impl Ready {
+    /// Sends the map on, which must hold no lock; the frame comes back.
+    pub(super) fn first(self) -> Result<gst::Buffer, gst::FlowError> {
+        self.picture.map_or(Ok(gst::FlowSuccess::Ok), Picture::push).map(|_| self.buffer)
+    }
+}
+
 /// Lateness of this branch is no reason to skip work for the other; all else goes the usual way.
 fn upstream(pad: &gst::Pad, parent: Option<&gst::Object>, event: gst::Event) -> bool {
     event.type_() == gst::EventType::Qos || gst::Pad::event_default(pad, parent, event)

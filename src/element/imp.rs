@@ -166,6 +166,9 @@ impl BaseTransformImpl for GradCam {
             _ if event.is_serialized() => {
                 // What is on its way goes first. Where it cannot go on, the next frame will tell.
                 let _ = self.safely(|| self.drain());
+                if event.type_() == gst::EventType::Eos {
+                    lock(&self.state).tell.close().unwrap_or_else(|error| message::fail(&*self.obj(), &error));
+                }
             }
             _ => {}
         }

@@ -8,6 +8,8 @@ use gst::subclass::prelude::*;
 use super::imp::CAT;
 use super::message;
 use super::mode::{InterimProvider, OnError};
+use super::newest::Newest;
+use super::playback;
 use super::regions::InferenceRegion;
 use super::session::Session;
 use super::settings::GradCam;
@@ -47,10 +49,15 @@ impl GradCam {
     /// At the start: what can be refused at once is; where frames will wait, and that is known already, this waits.
     pub(super) fn load_first(&self, tell: Tell, pen: Pen) -> Result<()> {
         let settings = lock(&self.settings).clone();
-        let source = settings.source()?;
         let mut state = lock(&self.state);
         *state = State::default();
-        (state.tell, state.pen) = (tell, pen);
+        (state.tell, state.pen, state.playback) = (tell, pen, settings.playback()?);
+        if let Some(playback) = &state.playback {
+            self.stats.runs_on(playback::NAME, None);
+            playback.remark().into_iter().for_each(|text| message::remark(&*self.obj(), text));
+            return Ok(());
+        }
+        let source = settings.source()?;
         state.runtime_library.clone_from(&source.options.runtime_library);
         state.inference_region = settings.inference_region;
         self.begin(&mut state, source, None)?;
@@ -62,6 +69,9 @@ impl GradCam {
 
     /// Between two frames: begins to open what is wished for, takes up what is open.
     pub(super) fn attend(&self, live: &Live) -> Result<(), gst::FlowError> {
+        if lock(&self.state).playback.is_some() {
+            return Ok(());
+        }
         if self.dirty.swap(false, Ordering::SeqCst) {
             let wished = lock(&self.settings).source().map_err(Arc::new);
             let mut state = lock(&self.state);
@@ -107,6 +117,9 @@ impl GradCam {
     /// Frames of another size are to come: where they ask for another input, the model is opened for that, and where frames wait so
     /// does this.
     pub(super) fn fit(&self, state: &mut State, frame: (usize, usize)) -> Result<()> {
+        if let Some(playback) = &state.playback {
+            return Ok(playback.fits(frame)?);
+        }
         self.refit(state, frame)?;
         let waits = |load: &&Load| load.refit.is_some() && self.waits_for(state, load.refit, self.is_sync());
         let Some(load) = state.load.as_ref().filter(waits) else { return Ok(()) };
@@ -230,6 +243,10 @@ impl GradCam {
             lock(&self.settings).resolved_target_layer = Some(info.layers.join(","));
             self.obj().notify_resolved_target_layer();
             (state.own, state.source) = (session.input_size(), Some(load.source.clone()));
+        }
+        if !taken {
+            // What another model saw, or this one on frames of another size, is not for the frames to come.
+            state.newest = Newest::default();
         }
         (state.session, state.given_up, state.interim) = (Some(session), false, interim);
         if interim {

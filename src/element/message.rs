@@ -30,6 +30,9 @@ fn code(error: &Error) -> Code {
         | Error::Interrupted
         | Error::TimeLimit { .. }
         | Error::WorkerLost { .. } => Code::Stream(StreamError::Failed),
+        Error::Recording { .. } => Code::Resource(ResourceError::OpenRead),
+        Error::Unwritable { full: true, .. } => Code::Resource(ResourceError::NoSpaceLeft),
+        Error::Unwritable { .. } => Code::Resource(ResourceError::Write),
         Error::Frame { .. } => Code::Stream(StreamError::Format),
     }
 }

@@ -1,19 +1,17 @@
-//! An open model at work: asks it about the pictures of frames, keeps the newest maps.
+//! An open model at work: asks it about the pictures of frames, and hears its answers.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::frame::Video;
+use super::newest::Seen;
 use super::regions::Object;
-use super::shown::{Scalers, Shown};
 use super::wishes::Live;
-use super::words::Aside;
 use crate::cam::Target;
 use crate::error::{Error, Result};
 use crate::explain::ModelInfo;
 use crate::frame::{Part, Region};
 use crate::prep::{Layout, Preparer, ResizeMode, full_frame};
-use crate::render::{Calm, OutputMode, Painter, Style};
 use crate::worker::{Answer, Asked, Retreat, Seat, Stopper, Worker, guard};
 
 /// A worker, and this stream's seat there.
@@ -35,10 +33,6 @@ pub(super) struct Session {
     several: bool,
     /// Answers about the first pictures of a frame.
     heard: Vec<Answer<Token>>,
-    scalers: Scalers,
-    /// For frames without a time.
-    begun: Instant,
-    shown: Option<Shown>,
 }
 
 /// A picture, ready for the model.
@@ -103,9 +97,6 @@ impl Session {
             reference: None,
             several: false,
             heard: Vec::new(),
-            scalers: Scalers::default(),
-            begun: Instant::now(),
-            shown: None,
         })
     }
 
@@ -264,83 +255,36 @@ impl Session {
         }
     }
 
-    /// Keeps the maps of a frame's answers as the newest ones, scaled by the time of their own frame.
-    ///
-    /// # Errors
-    /// That of the first picture that has one: the maps so far stay.
-    pub(super) fn keep(&mut self, answers: Vec<Answer<Token>>, calm: Calm) -> Result<()> {
-        let Some(of) = answers.first().map(|answer| answer.token.stamp) else { return Ok(()) };
-        let at = of.time.map_or_else(|| of.at.saturating_duration_since(self.begun), Duration::from);
-        let seen = |answer: Answer<Token>| Ok((answer.token.object, answer.result?));
-        let seen = answers.into_iter().map(seen).collect::<Result<_>>()?;
-        self.shown = Some(Shown::new(self.scalers.scale(seen, calm, at), of));
-        Ok(())
-    }
-
     /// A run has failed: the next frame is asked about, however like the last one it is.
     pub(super) fn failed(&mut self) {
         self.reference = None;
     }
 
-    /// The newest maps are this frame's too, unless others are on their way.
-    pub(super) fn holds(&mut self, stamp: Stamp) {
-        if let Some(shown) = self.shown.as_mut().filter(|_| !self.seat.is_owed()) {
-            shown.holds = stamp;
-        }
+    /// Whether the model has nothing to answer any more.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.seat.is_owed()
     }
 
-    /// What was seen so far is of another scene.
+    /// What was asked so far is of another scene.
     pub(super) fn forget(&mut self) {
         self.seat.forget();
-        self.scalers.cut();
-        (self.reference, self.shown, self.several) = (None, None, false);
+        (self.reference, self.several) = (None, false);
         self.heard.clear();
     }
 
-    /// What was seen so far is of another stream.
-    pub(super) fn restart(&mut self) {
-        self.forget();
-        self.scalers = Scalers::default();
+    /// Painting begins, in the place where it may be made to fail.
+    pub(super) fn about_to_paint(&self) {
+        #[cfg(feature = "fault-injection")]
+        self.worker.traps().paint();
     }
+}
 
-    /// The newest maps.
-    pub(super) fn shown(&self) -> Option<&Shown> {
-        self.shown.as_ref()
-    }
-
-    /// Paints the newest maps, unless they are too old: then `None`, else their age, and the reason if there was nothing to paint. On
-    /// an error the picture is as it was, unless painting itself failed.
-    pub(super) fn paint(
-        &self,
-        painters: &mut [Painter],
-        (video, buffer): (&Video, &mut gst::BufferRef),
-        (stamp, live, aside): (Stamp, &Live, &Aside),
-    ) -> Result<Option<(Duration, Option<String>)>> {
-        let Some(shown) = &self.shown else { return Ok(None) };
-        let opacity = shown.opacity(stamp, live.expire_overlay);
-        if opacity == 0.0 {
-            return Ok(None);
-        }
-        let age = shown.age(stamp);
-        if let Some(why) = shown.doubt(live) {
-            return Ok(Some((age, Some(why))));
-        }
-        if live.style.output_mode == OutputMode::None {
-            return Ok(Some((age, shown.is_cold().then(|| shown.reason()))));
-        }
-        let style = Style { alpha: live.style.alpha * opacity, ..live.style };
-        let painted = video.with_frame(buffer, |frame| {
-            guard(|| {
-                #[cfg(feature = "fault-injection")]
-                self.worker.traps().paint();
-                shown.paint(painters, frame, (style, live), (age, aside))
-            })
-        })?;
-        Ok(Some((age, (!painted).then(|| shown.reason()))))
-    }
-
-    /// Why nothing of the newest maps is painted: their reasons, if all have one.
-    pub(super) fn blank(&self) -> Vec<&str> {
-        self.shown.as_ref().map_or(Vec::new(), Shown::blank)
-    }
+/// What the answers about a frame say, and which frame that is.
+///
+/// # Errors
+/// That of the first picture that has one.
+pub(super) fn seen(answers: Vec<Answer<Token>>) -> Result<Option<(Stamp, Seen)>> {
+    let Some(of) = answers.first().map(|answer| answer.token.stamp) else { return Ok(None) };
+    let seen = |answer: Answer<Token>| Ok((answer.token.object, answer.result?));
+    Ok(Some((of, answers.into_iter().map(seen).collect::<Result<_>>()?)))
 }

@@ -29,6 +29,10 @@ const SMOOTHING: u32 = Calm::DEFAULT.smoothing.as_millis() as u32;
 pub struct GradCam {
     #[property(name = "model", get, set, type = Option<String>, member = model, mutable_playing, nick = "Model",
         blurb = "Path of the ONNX classifier (unset = the installed demo model, gradcam/efficientnet-lite0.onnx in the user's data directory)")]
+    #[property(name = "explanations", get, set, type = Option<String>, member = explanations, mutable_ready, nick = "Explanations",
+        blurb = "Path of a sidecar that was recorded before: what it tells is painted, and no model is opened (unset = the model explains)")]
+    #[property(name = "explanations-offset", get, set, type = i64, member = explanations_offset, mutable_ready, nick = "Explanations' offset",
+        blurb = "Nanoseconds of the recording before this video's beginning: frames are matched by stream time")]
     #[property(name = "labels-file", get, set, type = Option<String>, member = labels_file, mutable_playing, nick = "Labels file",
         blurb = "Path of the class names, one a line or JSON (unset = the model's metadata, else a file beside the model)")]
     #[property(name = "method", get, set, type = Method, member = method, mutable_playing, nick = "Method",
@@ -150,6 +154,10 @@ pub struct GradCam {
         blurb = "Attach what was seen to each frame that bears a map: a GstGradCamMeta, and a GstVideoRegionOfInterestMeta with the box of what is hot")]
     #[property(name = "output-map-meta", get, set, type = bool, member = output_map_meta, mutable_playing, nick = "Output map meta",
         blurb = "Put the raw maps, float32, into the GstGradCamMeta")]
+    #[property(name = "sidecar", get, set, type = Option<String>, member = sidecar, mutable_ready, nick = "Sidecar",
+        blurb = "Path of a JSON Lines file to write: a header, and a line with what was seen for each frame (unset = none)")]
+    #[property(name = "sidecar-maps", get, set, type = bool, member = sidecar_maps, mutable_ready, nick = "Sidecar's maps",
+        blurb = "Write the raw maps beside the sidecar, in a file of its name that ends in .gcm: explanations= paints them anew")]
     pub(super) telling: Mutex<Telling>,
     /// The property `stats`, whose type no attribute can give: see `stats::property`.
     pub(super) stats: Stats,
@@ -172,6 +180,8 @@ pub struct GradCam {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Settings {
     pub(super) model: Option<String>,
+    pub(super) explanations: Option<String>,
+    pub(super) explanations_offset: i64,
     pub(super) labels_file: Option<String>,
     pub(super) method: Method,
     pub(super) target_layer: Option<String>,
@@ -233,6 +243,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             model: None,
+            explanations: None,
+            explanations_offset: 0,
             labels_file: None,
             method: Method::default(),
             target_layer: None,

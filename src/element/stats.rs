@@ -39,7 +39,7 @@ const FIELDS: &[Field] = &[
     field("frames-out",         Kind::Count,  "frames that went out: as many, but for one on its way"),
     field("frames-annotated",   Kind::Count,  "those that a map was painted on"),
     field("inferences",         Kind::Count,  "runs of the model"),
-    field("inferences-skipped", Kind::Count,  "frames that no run was made for: by interval, change or lateness, or for a newer frame"),
+    field("inferences-skipped", Kind::Count,  "frames that no run was made for: by interval, change or lateness, or for a newer frame; with `explanations`, those that it does not tell of"),
     field("failures",           Kind::Count,  "frames that went out without a map for an error"),
     field("restarts",           Kind::Count,  "how often the thread that runs the model was started anew"),
     field("fps",                Kind::Number, "frames a second that went out, over the latest 256"),

@@ -10,20 +10,23 @@ use gst_base::prelude::*;
 
 use super::beside::Beside;
 use super::frame::Video;
-use super::heatmap::Picture;
+use super::heatmap::Ready;
 use super::imp::CAT;
 use super::loading::Load;
 use super::message;
 use super::mode::OnError;
+use super::newest::Newest;
+use super::playback::Playback;
 use super::regions::InferenceRegion;
 use super::remarks::{Blank, Failures};
-use super::session::{Asking, Session, Stamp, Token};
+use super::session::{Asking, Session, Stamp, Token, seen};
 use super::settings::GradCam;
 use super::stats::Stage;
 use super::tell::{Outcome, Tell, Telling};
 use super::wishes::Live;
 use super::words::{Aside, Pen};
 use crate::error::Error;
+use crate::record::Told;
 use crate::render::{Calm, OutputMode};
 use crate::worker::{Answer, Retreat, Source, guard, lock};
 
@@ -31,6 +34,9 @@ use crate::worker::{Answer, Retreat, Source, guard, lock};
 #[derive(Debug, Default)]
 pub struct State {
     pub(super) session: Option<Session>,
+    /// In the place of a model.
+    pub(super) playback: Option<Playback>,
+    pub(super) newest: Newest,
     pub(super) video: Option<Video>,
     /// Where frames go out at twice the width.
     pub(super) beside: Option<Beside>,
@@ -81,7 +87,7 @@ struct Pending {
 
 /// What becomes of a frame.
 #[derive(Debug)]
-enum Fate {
+pub(super) enum Fate {
     /// It goes as it is: why.
     Pass(&'static str),
     /// It waits for its own map.
@@ -90,22 +96,10 @@ enum Fate {
     Newest,
     /// So is it, since the frame hardly differs from the one before.
     Same,
+    /// This was seen on it.
+    Told(Box<Told>),
     /// It could not be asked about: why, until that is told.
     Failed(Option<Error>),
-}
-
-/// A frame that is ready, and its map for the second pad.
-#[derive(Debug)]
-pub(super) struct Ready {
-    buffer: gst::Buffer,
-    picture: Option<Picture>,
-}
-
-impl Ready {
-    /// Sends the map on, which must hold no lock; the frame comes back.
-    pub(super) fn first(self) -> Result<gst::Buffer, gst::FlowError> {
-        self.picture.map_or(Ok(gst::FlowSuccess::Ok), Picture::push).map(|_| self.buffer)
-    }
 }
 
 impl State {
@@ -114,15 +108,14 @@ impl State {
         if let Some(session) = &mut self.session {
             session.forget();
         }
+        self.newest.forget();
         (self.rest, self.inferred) = (0, None);
     }
 
     /// Another stream begins: nothing that was learnt of the last one holds.
     pub(super) fn restart(&mut self) {
-        if let Some(session) = &mut self.session {
-            session.restart();
-        }
         self.forget();
+        self.newest = Newest::default();
     }
 
     /// Drops the frames on their way.
@@ -157,6 +150,11 @@ impl GradCam {
         self.stats.frame_in();
         let late = lock(&self.pace).is_late(time, state.inferred);
         let due = state.is_due(buffer.flags(), late);
+        if let Some(playback) = &mut state.playback {
+            let fate = playback.fate(&segment, buffer.pts(), &self.stats);
+            state.out.push_back(Pending { buffer, copied: false, fate, live, stamp });
+            return Ok(());
+        }
         let (Some(session), Some(video)) = (&mut state.session, &state.video) else {
             self.stats.skipped(1);
             state.out.push_back(Pending { buffer, copied: false, fate: Fate::Pass(NO_MODEL), live, stamp });
@@ -194,7 +192,7 @@ impl GradCam {
         };
         if !sync {
             while let Ok(Some(answers)) = session.answer(false) {
-                let told = self.hear_answers(session, answers, live.calm, &mut state.blank);
+                let told = self.hear_answers((session, &mut state.newest), answers, live.calm, &mut state.blank);
                 if let Err(error) = told {
                     session.failed();
                     self.failed(&error, &live, (&mut state.failures, &mut state.lost))?;
@@ -243,14 +241,19 @@ impl GradCam {
         if let (Some(age), None) = (age, &reason) {
             self.stats.annotated(age);
         }
-        let State { session, video, tell, .. } = state;
-        let shown = session.as_ref().and_then(Session::shown).filter(|_| age.is_some());
+        let State { session, source, newest, video, tell, .. } = state;
+        let shown = newest.shown().filter(|_| age.is_some());
         if let Some(video) = video {
             if let Some(error) = tell.take_up(&telling) {
                 message::warn(&*self.obj(), &error, "the former region of interest stays");
             }
-            let outcome = Outcome { shown, map_age: age, provider: self.stats.provider(), reason };
-            tell.frame(&self.obj(), frame.buffer.make_mut(), video.size(), outcome, &telling);
+            let opened = source.as_ref().zip(session.as_ref());
+            let opened = opened.map(|(source, session)| (source.model.as_path(), session.info()));
+            let outcome = Outcome { shown, map_age: age, opened, provider: self.stats.provider(), reason };
+            tell.frame(&self.obj(), frame.buffer.make_mut(), video.size(), outcome, &telling).map_err(|error| {
+                message::fail(&*self.obj(), &error);
+                gst::FlowError::Error
+            })?;
         }
         let Pending { buffer, live, stamp, .. } = frame;
         let picture =
@@ -270,12 +273,14 @@ impl GradCam {
         all: bool,
         limit: usize,
     ) -> Result<Option<(Pending, Option<Error>)>, gst::FlowError> {
-        let State { session, out, blank, .. } = state;
+        let State { session, playback, newest, out, blank, .. } = state;
         let Some(front) = out.front() else { return Ok(None) };
         let mut failure = None;
         if let (Fate::Own, Some(session)) = (&front.fate, session.as_mut()) {
             match session.answer(all || out.len() >= limit) {
-                Ok(Some(answers)) => failure = self.hear_answers(session, answers, front.live.calm, blank).err(),
+                Ok(Some(answers)) => {
+                    failure = self.hear_answers((session, newest), answers, front.live.calm, blank).err()
+                }
                 Ok(None) => {
                     // Upstream may have no more than two of them, and wait for one.
                     for frame in out.iter_mut().filter(|frame| !frame.copied) {
@@ -293,6 +298,9 @@ impl GradCam {
         let Some(mut frame) = out.pop_front() else { return Ok(None) };
         if let Fate::Failed(error) = &mut frame.fate {
             failure = error.take();
+        }
+        if let (Fate::Told(told), Some(playback)) = (&mut frame.fate, playback) {
+            playback.keep(told, newest, frame.stamp, frame.live.calm);
         }
         Ok(Some((frame, failure)))
     }
@@ -327,29 +335,32 @@ impl GradCam {
         telling: &Telling,
     ) -> Result<(Option<Duration>, Option<String>), gst::FlowError> {
         let Pending { buffer, fate, live, stamp, .. } = frame;
-        let State { session, video, beside, pen, failures, lost, .. } = state;
-        if let Fate::Pass(why) = fate {
-            return Ok((None, Some(why.to_string())));
+        let State { session, newest, video, beside, pen, failures, lost, .. } = state;
+        match fate {
+            Fate::Pass(why) => return Ok((None, Some(why.to_string()))),
+            Fate::Told(told) if told.map.is_none() => return Ok((None, told.record.reason.clone())),
+            _ => {}
         }
         let reason = failure.map(|error| error.to_string());
         if reason.is_some() && self.is_sync() {
             return Ok((None, reason));
         }
         let target = beside.as_ref().map(|beside| &beside.video).or(video.as_ref());
-        let (Some(session), Some(target)) = (session.as_mut(), target) else {
+        let (true, Some(target)) = (session.is_some() || matches!(fate, Fate::Told(_)), target) else {
             return Ok((None, reason.or_else(|| Some(NO_MODEL.into()))));
         };
-        if matches!(fate, Fate::Same) {
-            session.holds(*stamp);
+        if matches!(fate, Fate::Same) && session.as_ref().is_some_and(Session::is_idle) {
+            newest.holds(*stamp);
         }
-        let (painters, no_font) = pen.painters(live, session.shown().map_or(0, |shown| shown.pictures.len()));
+        let (painters, no_font) = pen.painters(live, newest.shown().map_or(0, |shown| shown.pictures.len()));
         if let Some(error) = no_font {
             message::warn(&*self.obj(), &error, "the former font stays");
         }
         let aside = Aside { top_k: telling.top_k as usize, figures: live.draw_stats.then(|| self.stats.figures()) };
         let start = Instant::now();
-        let painted = session.paint(painters, (target, buffer.make_mut()), (*stamp, live, &aside));
-        self.stats.restarted(session.restarts());
+        let about_to = || session.iter().for_each(Session::about_to_paint);
+        let painted = newest.paint(painters, (target, buffer.make_mut()), (*stamp, live, &aside), about_to);
+        self.stats.restarted(session.as_ref().map_or(0, Session::restarts));
         match painted {
             Ok(None) => Ok((None, reason.or_else(|| Some(NO_MAP.into())))),
             Ok(Some((age, nothing))) => {
@@ -367,7 +378,7 @@ impl GradCam {
     /// Keeps the maps of a frame's answers, and counts.
     fn hear_answers(
         &self,
-        session: &mut Session,
+        (session, newest): (&mut Session, &mut Newest),
         answers: Vec<Answer<Token>>,
         calm: Calm,
         blank: &mut Blank,
@@ -382,8 +393,10 @@ impl GradCam {
             message::warn(&*self.obj(), &Error::Inference { why: why.clone() }, &and_so);
             self.runs_on(to);
         }
-        session.keep(answers, calm)?;
-        if let Some(text) = blank.tell(&session.blank(), Instant::now()) {
+        if let Some((of, seen)) = seen(answers)? {
+            newest.keep(seen, of, calm);
+        }
+        if let Some(text) = blank.tell(&newest.blank(), Instant::now()) {
             message::remark(&*self.obj(), &text);
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! What is told of a frame, and when: the element message, and what its buffer takes along.
 
+use std::path::Path;
 use std::time::Duration;
 
 use gst::prelude::*;
@@ -8,8 +9,10 @@ use gst_base::prelude::*;
 use super::regions::Object;
 use super::session::Stamp;
 use super::shown::Shown;
+use super::sidecar::Sidecar;
 use super::{GradCam, meta};
 use crate::error::{Error, Result};
+use crate::explain::ModelInfo;
 use crate::frame::Region;
 use crate::prep::parse_numbers;
 use crate::record::{self, Record};
@@ -24,6 +27,8 @@ pub(super) struct Telling {
     pub(super) roi: Option<String>,
     pub(super) attach_meta: bool,
     pub(super) output_map_meta: bool,
+    pub(super) sidecar: Option<String>,
+    pub(super) sidecar_maps: bool,
 }
 
 impl Telling {
@@ -40,6 +45,8 @@ impl Default for Telling {
             roi: None,
             attach_meta: true,
             output_map_meta: false,
+            sidecar: None,
+            sidecar_maps: false,
         }
     }
 }
@@ -51,6 +58,8 @@ pub(super) struct Outcome<'a> {
     pub(super) shown: Option<&'a Shown>,
     /// How much later this frame is than the one that the map was made of.
     pub(super) map_age: Option<Duration>,
+    /// The model's file and what was found in it, if it is open.
+    pub(super) opened: Option<(&'a Path, &'a ModelInfo)>,
     /// Where the model runs.
     pub(super) provider: String,
     /// Why no map was painted; `None` if one was.
@@ -67,6 +76,7 @@ pub(super) struct Tell {
     last: Option<gst::ClockTime>,
     /// What was found in maps, which may be painted on many frames.
     found: Option<(Key, Record)>,
+    sidecar: Option<Sidecar>,
 }
 
 /// What the figures of maps follow from: the frame that these are of, and what was asked about them.
@@ -74,10 +84,20 @@ type Key = (Stamp, u32, Option<Shares>, (usize, usize));
 
 impl Tell {
     /// # Errors
-    /// [`Error::Setting`] for a region of interest that is none.
+    /// [`Error::Setting`] for a region of interest that is none, [`Error::Unwritable`] for a sidecar that cannot be made.
     pub(super) fn new(telling: &Telling) -> Result<Tell> {
         let asked = telling.roi.clone().unwrap_or_default();
-        Ok(Tell { roi: Shares::parse(&asked)?, asked, ..Tell::default() })
+        let file = telling.sidecar.as_deref().filter(|file| !file.is_empty());
+        let sidecar = file.map(|file| Sidecar::create(file, telling.sidecar_maps)).transpose()?;
+        Ok(Tell { roi: Shares::parse(&asked)?, asked, sidecar, ..Tell::default() })
+    }
+
+    /// The stream is over.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`].
+    pub(super) fn close(&mut self) -> Result<()> {
+        self.sidecar.as_mut().map_or(Ok(()), Sidecar::close)
     }
 
     /// Takes up another region of interest; the former one stays where there is no such one, of which the error tells.
@@ -95,7 +115,11 @@ impl Tell {
         self.last = None;
     }
 
-    /// Posts the message if one is due, and hangs the metas on the buffer of a frame of (width, height) if it bears a map.
+    /// Posts the message if one is due, hangs the metas on the buffer of a frame of (width, height) if it bears a map, and writes the
+    /// frame's line.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`].
     pub(super) fn frame(
         &mut self,
         element: &GradCam,
@@ -103,15 +127,15 @@ impl Tell {
         size: (usize, usize),
         outcome: Outcome,
         telling: &Telling,
-    ) {
+    ) -> Result<()> {
         let segment = element.segment();
         let segment = segment.downcast_ref::<gst::ClockTime>();
         let running_time = segment.and_then(|segment| segment.to_running_time(buffer.pts()));
         let annotated = outcome.shown.filter(|_| outcome.reason.is_none());
         let explained = annotated.filter(|_| telling.attach_meta);
         let due = telling.post_messages && self.is_due(running_time, telling.message_interval);
-        if !due && explained.is_none() {
-            return;
+        if !due && explained.is_none() && self.sidecar.is_none() {
+            return Ok(());
         }
         let time = |time: Option<gst::ClockTime>| time.map(Duration::from);
         let record = Record {
@@ -133,6 +157,7 @@ impl Tell {
             // A pipeline that goes down takes no more messages.
             let _ = element.post_message(message);
         }
+        self.sidecar.as_mut().map_or(Ok(()), |sidecar| sidecar.frame((element, outcome.opened), &record, outcome.shown))
     }
 
     /// What is in maps on frames of (width, height).

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::OutputMode;
 use super::mode::OnError;
+use super::playback::Playback;
 use super::settings::Settings;
 use crate::engine::{data_folder, parse_options};
 use crate::error::{Error, Result};
@@ -44,6 +45,11 @@ impl Settings {
         }
         let path = data_folder().unwrap_or_default().join("efficientnet-lite0.onnx");
         if path.exists() { Ok(path) } else { Err(Error::NoModel { path }) }
+    }
+
+    /// The recording that is to be painted in the place of what a model sees.
+    pub(super) fn playback(&self) -> Result<Option<Playback>> {
+        set(&self.explanations).map(|file| Playback::open(file, self.explanations_offset)).transpose()
     }
 
     /// What to open.

@@ -217,7 +217,8 @@ fn files(folder: &Path) -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-fn sum(file: &Path) -> Result<String, String> {
+/// A file's SHA-256 sum.
+pub fn sum(file: &Path) -> Result<String, String> {
     let cannot = |error: std::io::Error| format!("{} cannot be read: {error}", file.display());
     let (mut input, mut hash, mut part) = (File::open(file).map_err(cannot)?, Sha256::new(), vec![0; 1 << 16]);
     loop {

@@ -34,17 +34,22 @@ pub struct Scores {
     values: Vec<f32>,
     activation: Activation,
     labels: Arc<[String]>,
+    /// The likeliest classes, where the values are not known any more.
+    listed: Vec<Guess>,
 }
 
 impl Default for Scores {
     fn default() -> Self {
-        Scores { values: Vec::new(), activation: Activation::None, labels: Arc::default() }
+        Scores { values: Vec::new(), activation: Activation::None, labels: Arc::default(), listed: Vec::new() }
     }
 }
 
 impl Scores {
     /// The `k` likeliest classes, the likeliest first; of equal ones the first. All that there are, where they are fewer.
     pub fn best(&self, k: usize) -> Vec<Guess> {
+        if self.values.is_empty() {
+            return self.listed.iter().take(k).cloned().collect();
+        }
         let mut order: Vec<usize> = (0..self.values.len()).collect();
         let hotter = |a: &usize, b: &usize| self.values[*b].total_cmp(&self.values[*a]).then(a.cmp(b));
         if (1..order.len()).contains(&k) {
@@ -67,8 +72,13 @@ impl Scores {
         order.into_iter().map(guess).collect()
     }
 
+    /// Those that were the best ones, the likeliest first: all that a recording knows.
+    pub(crate) fn listed(best: &[Guess]) -> Scores {
+        Scores { listed: best.to_vec(), ..Scores::default() }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.values.is_empty() && self.listed.is_empty()
     }
 }
 
@@ -109,6 +119,7 @@ impl Table {
                     .collect(),
                 activation: self.activation,
                 labels: info.labels.clone(),
+                listed: Vec::new(),
             },
             _ => Scores::default(),
         }
@@ -119,7 +130,7 @@ impl Table {
 pub(super) fn of_two(one: &ClassMap, info: &ModelInfo) -> Scores {
     let mut values = vec![1.0 - one.score; 2];
     values[one.class.min(1)] = one.score;
-    Scores { values, activation: Activation::None, labels: info.labels.clone() }
+    Scores { values, labels: info.labels.clone(), ..Scores::default() }
 }
 
 #[cfg(test)]
@@ -127,7 +138,7 @@ mod tests {
     use super::*;
 
     fn scores(values: &[f32], activation: Activation) -> Scores {
-        Scores { values: values.to_vec(), activation, labels: ["a", "b"].map(String::from).into() }
+        Scores { values: values.to_vec(), activation, labels: ["a", "b"].map(String::from).into(), listed: Vec::new() }
     }
 
     fn best(scores: &Scores, k: usize) -> Vec<(usize, f32)> {
@@ -141,6 +152,7 @@ mod tests {
         assert_eq!(best(&seen, 9).len(), 4);
         assert_eq!(best(&seen, 0), []);
         assert_eq!(best(&Scores::default(), 3), []);
+        assert_eq!(best(&Scores::listed(&seen.best(2)), 9), [(1, 0.4), (3, 0.4)]);
         assert_eq!(
             seen.best(4).into_iter().map(|guess| guess.label).collect::<Vec<_>>(),
             ["b", "class 3", "a", "class 2"]

@@ -28,6 +28,7 @@ mod providers;
 #[allow(dead_code)]
 #[path = "../models/raw.rs"]
 mod raw;
+mod recording;
 mod regions;
 mod rig;
 mod sharing;

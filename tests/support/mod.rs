@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use gstgradcam::onnx::{Attr, DType, Model, Tensor};
 use gstgradcam::{Explainer, Options};
 
 /// The project's root.
@@ -61,4 +62,28 @@ pub fn cosine<'a>(a: impl IntoIterator<Item = &'a f32>, b: impl IntoIterator<Ite
         bb += y * y;
     }
     ab / (aa * bb).sqrt()
+}
+
+/// The side of the input of [`colours`].
+pub const SIDE: usize = 16;
+
+/// A model of three classes: class 0 looks for red, 1 for green, 2 for blue. 1x1 Conv (each channel to its own) - Relu - GlobalAveragePool - Flatten - Gemm (the unit matrix).
+pub fn colours() -> Model {
+    let unit =
+        |size: usize| (0..size * size).map(|i| if i / size == i % size { 1.0 } else { 0.0 }).collect::<Vec<f32>>();
+    let mut model = Model::new(13);
+    model.add_input("picture", DType::F32, &[Some(1), Some(3), Some(SIDE), Some(SIDE)]);
+    model.add_initializer("w", &Tensor::f32(&[3, 3, 1, 1], unit(3)));
+    model.add_initializer("head", &Tensor::f32(&[3, 3], unit(3)));
+    let kernel = [("kernel_shape", Attr::Ints(vec![1, 1]))];
+    model.add_node("Conv", "conv", &["picture", "w"], &["conv_out"], &kernel);
+    model.add_node("Relu", "relu", &["conv_out"], &["seen"], &[]);
+    model.add_node("GlobalAveragePool", "pool", &["seen"], &["pooled"], &[]);
+    model.add_node("Flatten", "flat", &["pooled"], &["features"], &[]);
+    model.add_node("MatMul", "classify", &["features", "head"], &["logits"], &[]);
+    model.add_output("logits", Some(DType::F32), Some(&[Some(1), Some(3)]));
+    model.set_metadata("gradcam.labels", "red, crimson\ngreen\nblue");
+    model.set_metadata("gradcam.preprocess", "zero-one");
+    model.set_metadata("gradcam.resize_mode", "stretch");
+    model
 }

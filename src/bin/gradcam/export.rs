@@ -37,11 +37,14 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Where a file is written before it is whole.
+/// Where a file is written before it is whole: `out.part.mp4` for `out.mp4`, so that what there is of it opens as what it is.
 pub fn part(output: &Path) -> PathBuf {
-    let mut name = output.file_name().unwrap_or_default().to_os_string();
-    name.push(".part");
-    output.with_file_name(name)
+    let mut ending = std::ffi::OsString::from("part");
+    if let Some(own) = output.extension() {
+        ending.push(".");
+        ending.push(own);
+    }
+    output.with_extension(ending)
 }
 
 /// Refuses to write over what is being read.

@@ -1,15 +1,20 @@
-//! `gradcam`, the command line over the library: looks into a model, explains a picture, rewrites a model, annotates a
-//! video, measures how faithful the maps are and what they cost.
+//! `gradcam`, the command line over the library: looks into a model, explains a picture, rewrites a model, annotates
+//! videos and paints recordings anew, measures how faithful the maps are and what they cost.
 
 mod annotate;
 mod bench;
+mod clips;
 mod evaluate;
 mod explain;
 mod export;
 mod inspect;
+mod named;
 mod options;
 mod progress;
+mod render;
 mod tensor;
+#[cfg(feature = "plugin")]
+mod video;
 
 use std::process::ExitCode;
 
@@ -31,8 +36,12 @@ enum Command {
     Explain(explain::Args),
     /// Write the explained model, an ordinary ONNX file with the maps as outputs
     Export(export::Args),
-    /// Annotate a whole video file
+    /// Annotate whole video files
     Annotate(annotate::Args),
+    /// Paint a recording anew, without the model
+    Render(render::Args),
+    /// Keep the seconds before and after a class is seen, of a camera or a file
+    Clips(clips::Args),
     /// Measure how faithful the maps are, over a folder of pictures
     Evaluate(evaluate::Args),
     /// Time plain against explained inference, and each stage of a frame
@@ -82,6 +91,8 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Annotate(args) => annotate::run(&args),
+        Command::Render(args) => render::run(&args),
+        Command::Clips(args) => clips::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Bench(args) => bench::run(&args),
     };

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+
 use gstgradcam::engine::parse_options;
 use gstgradcam::prep::{ColorFormat, Overrides, Preprocess, ResizeMode, parse_size};
 use gstgradcam::render::{
@@ -21,6 +22,17 @@ pub fn choice<T: Copy + Send + Sync + 'static>(
     let words: Vec<(&str, T)> = all.into_iter().map(|value| (name(value), value)).collect();
     PossibleValuesParser::new(words.iter().map(|(word, _)| *word))
         .map(move |given| words.iter().find(|(word, _)| *word == given).expect("clap admits only these words").1)
+}
+
+/// What `smoothing` may be, in milliseconds.
+pub fn smoothing() -> impl TypedValueParser<Value = u32> {
+    clap::value_parser!(u32).range(..=60_000)
+}
+
+/// Videos cannot be read.
+#[cfg(not(feature = "plugin"))]
+pub fn no_plugin() -> crate::Failure {
+    crate::Failure("this gradcam was built without GStreamer; build it with the feature `plugin` for videos".into())
 }
 
 /// What is explained, and how the picture is made ready for the model.

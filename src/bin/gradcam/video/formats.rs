@@ -10,17 +10,20 @@ use crate::Result;
 pub struct Encoder {
     pub element: &'static str,
     pub package: &'static str,
-    pub parser: Option<&'static str>,
+    parser: Option<(&'static str, &'static str)>,
     /// Takes odd widths and heights.
     pub odd: bool,
     /// Properties, as gst-launch spells them.
     settings: &'static [(&'static str, &'static str)],
 }
 
+/// A muxer: its element and package, and what lets a file play that was broken off in the middle.
+struct Muxer(&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
 /// A container by the extension of its files.
 pub struct Format {
-    extension: &'static str,
-    pub muxer: (&'static str, &'static str),
+    pub extension: &'static str,
+    muxer: Muxer,
     video: &'static [Encoder],
     audio: &'static [Encoder],
 }
@@ -31,7 +34,8 @@ const BASE: &str = "gstreamer1.0-plugins-base";
 const UGLY: &str = "gstreamer1.0-plugins-ugly";
 const LIBAV: &str = "gstreamer1.0-libav";
 
-const H264: Option<&str> = Some("h264parse");
+const H264: Option<(&str, &str)> = Some(("h264parse", BAD));
+const AAC: Option<(&str, &str)> = Some(("aacparse", GOOD));
 /// No B-frames: they come out of order, and players then show the whole video two frames late. `superfast` with what keeps files
 /// small: those of `veryfast` to 4 %, in two thirds of its time.
 const QUALITY: &[(&str, &str)] = &[
@@ -46,36 +50,59 @@ const BITS_PER_PIXEL_SECOND: u64 = 4;
 
 #[rustfmt::skip]
 static TABLE: &[Format] = &[
-    Format { extension: "mp4",  muxer: ("mp4mux", GOOD),      video: &[X264, OPENH264],        audio: &[AVAAC, FDKAAC, VOAAC, FAAC] },
-    Format { extension: "webm", muxer: ("webmmux", GOOD),     video: &[VP8, VP9],              audio: &[OPUS, VORBIS] },
-    Format { extension: "mkv",  muxer: ("matroskamux", GOOD), video: &[X264, OPENH264, VP8],   audio: &[OPUS, VORBIS, AVAAC] },
+    Format { extension: "mp4",  muxer: MP4,   video: &[X264, OPENH264],        audio: &[AVAAC, FDKAAC, VOAAC, FAAC] },
+    Format { extension: "webm", muxer: WEBM,  video: &[VP8, VP9],              audio: &[OPUS, VORBIS] },
+    Format { extension: "mkv",  muxer: MKV,  video: &[X264, OPENH264, VP8],   audio: &[OPUS, VORBIS, AVAAC] },
 ];
+
+/// Written in fragments of a second, and made an ordinary file of in the end.
+const MP4: Muxer =
+    Muxer("mp4mux", GOOD, &[("fragment-duration", "1000"), ("fragment-mode", "first-moov-then-finalise")]);
+const WEBM: Muxer = Muxer("webmmux", GOOD, &[]);
+const MKV: Muxer = Muxer("matroskamux", GOOD, &[]);
 
 const X264: Encoder = Encoder { element: "x264enc", package: UGLY, parser: H264, odd: false, settings: QUALITY };
 const OPENH264: Encoder = Encoder { element: "openh264enc", package: BAD, parser: H264, odd: false, settings: &[] };
 const VP8: Encoder = Encoder { element: "vp8enc", package: GOOD, parser: None, odd: true, settings: VPX };
 const VP9: Encoder = Encoder { element: "vp9enc", package: GOOD, parser: None, odd: true, settings: VPX };
-const AVAAC: Encoder = audio("avenc_aac", LIBAV, Some("aacparse"));
-const FDKAAC: Encoder = audio("fdkaacenc", BAD, Some("aacparse"));
-const VOAAC: Encoder = audio("voaacenc", BAD, Some("aacparse"));
-const FAAC: Encoder = audio("faac", BAD, Some("aacparse"));
+const AVAAC: Encoder = audio("avenc_aac", LIBAV, AAC);
+const FDKAAC: Encoder = audio("fdkaacenc", BAD, AAC);
+const VOAAC: Encoder = audio("voaacenc", BAD, AAC);
+const FAAC: Encoder = audio("faac", BAD, AAC);
 const OPUS: Encoder = audio("opusenc", BASE, None);
 const VORBIS: Encoder = audio("vorbisenc", BASE, None);
 
-const fn audio(element: &'static str, package: &'static str, parser: Option<&'static str>) -> Encoder {
+const fn audio(element: &'static str, package: &'static str, parser: Option<(&'static str, &'static str)>) -> Encoder {
     Encoder { element, package, parser, odd: true, settings: &[] }
 }
 
 /// The container that a file's name asks for.
 pub fn of(output: &Path) -> Result<&'static Format> {
-    let asked = output.extension().unwrap_or_default();
-    TABLE.iter().find(|format| asked.eq_ignore_ascii_case(format.extension)).ok_or_else(|| {
+    named(output).ok_or_else(|| {
         let known: Vec<_> = TABLE.iter().map(|format| format!(".{}", format.extension)).collect();
         format!("{output:?} does not say what to write; end its name in {}", known.join(", ")).into()
     })
 }
 
+/// That of a copy of a file: its own, or MP4.
+pub fn like(input: &Path) -> &'static Format {
+    named(input).unwrap_or(&TABLE[0])
+}
+
+fn named(file: &Path) -> Option<&'static Format> {
+    let asked = file.extension().unwrap_or_default();
+    TABLE.iter().find(|format| asked.eq_ignore_ascii_case(format.extension))
+}
+
 impl Format {
+    /// The muxer.
+    pub fn muxer(&self) -> Result<gst::Element> {
+        let Muxer(element, package, settings) = self.muxer;
+        let muxer = make(element, package)?;
+        settings.iter().try_for_each(|(name, value)| set(&muxer, name, value))?;
+        Ok(muxer)
+    }
+
     /// The best video encoder that is installed.
     pub fn video(&self) -> Result<&'static Encoder> {
         installed(self.video, "video", self.extension)
@@ -96,16 +123,30 @@ fn installed(encoders: &'static [Encoder], kind: &str, extension: &str) -> Resul
 }
 
 impl Encoder {
-    /// The element, set for quality; `pixels` and `rate` (frames a second) are those of the video.
+    /// What its stream needs before the muxer, made.
+    pub fn parser(&self) -> Option<Result<gst::Element>> {
+        self.parser.map(|(parser, package)| make(parser, package))
+    }
+
+    /// The element, set for quality and, for video, a key frame a second, which clips begin with and players leap to; `pixels` and
+    /// `rate` (frames a second) are those of the video.
     pub fn make(&self, pixels: u64, rate: f64) -> Result<gst::Element> {
         let element = make(self.element, self.package)?;
         for (name, value) in self.settings {
             set(&element, name, value)?;
         }
         let bits = (pixels as f64 * rate * BITS_PER_PIXEL_SECOND as f64 / 25.0) as u64;
+        let second = (rate.round() as u64).to_string();
         match self.element {
-            "vp8enc" | "vp9enc" => set(&element, "target-bitrate", &bits.clamp(500_000, 60_000_000).to_string())?,
-            "openh264enc" => set(&element, "bitrate", &bits.clamp(500_000, 60_000_000).to_string())?,
+            "x264enc" => set(&element, "key-int-max", &second)?,
+            "vp8enc" | "vp9enc" => {
+                set(&element, "target-bitrate", &bits.clamp(500_000, 60_000_000).to_string())?;
+                set(&element, "keyframe-max-dist", &second)?;
+            }
+            "openh264enc" => {
+                set(&element, "bitrate", &bits.clamp(500_000, 60_000_000).to_string())?;
+                set(&element, "gop-size", &second)?;
+            }
             _ => {}
         }
         Ok(element)

@@ -1,7 +1,6 @@
-//! The pipeline of `gradcam annotate`: decode, paint, encode; sound beside it. Every frame in is one frame out.
+//! The pipeline: decode, paint, encode, to a file or elsewhere; sound beside it. Every frame in is one frame out.
 
 use std::fmt;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -9,8 +8,8 @@ use std::time::{Duration, Instant};
 use gst::glib;
 use gst::prelude::*;
 
-use super::Args;
 use super::formats::{Format, make, set};
+use super::{Properties, Stop, painter};
 use crate::Result;
 use crate::progress::Progress;
 
@@ -20,11 +19,13 @@ const CORE: &str = "libgstreamer1.0-0";
 
 /// What was done.
 pub struct Report {
-    frames: u64,
+    pub frames: u64,
+    /// Frames that no run of the model was made for, or that the recording does not tell of.
+    pub skipped: u64,
     took: Duration,
     sound: bool,
-    /// The user stopped it.
-    pub stopped: bool,
+    /// Why it ended before the video did.
+    pub cut: Option<String>,
 }
 
 impl fmt::Display for Report {
@@ -45,7 +46,7 @@ struct Shared {
     audio: AtomicBool,
     /// Pads of the decoder are all there.
     complete: AtomicBool,
-    stop: AtomicBool,
+    stop: Stop,
     failure: Mutex<Option<String>>,
     remarks: Mutex<Vec<String>>,
 }
@@ -60,59 +61,63 @@ impl Shared {
     }
 }
 
-/// Reads `uri` and writes `output`; returns when the file is whole.
-pub fn annotate(args: &Args, uri: &str, format: &'static Format, output: &Path) -> Result<Report> {
-    let pipeline = gst::Pipeline::new();
-    let shared = Arc::new(Shared::default());
-    let decode = make("uridecodebin", BASE)?;
-    decode.set_property("uri", uri);
-    let muxer = make(format.muxer.0, format.muxer.1)?;
-    let sink = make("filesink", CORE)?;
-    sink.set_property("location", output);
-    // Asked for at once, so that what is missing is known before anything runs.
-    format.video()?;
-    let painter = painter(args)?;
-    pipeline.add_many([&decode, &painter, &muxer, &sink]).and_then(|()| muxer.link(&sink)).map_err(wiring)?;
-
-    let branches = Branches { pipeline: pipeline.downgrade(), muxer, painter, format, sound: !args.no_audio };
-    let told = shared.clone();
-    decode.connect_pad_added(move |_, pad| {
-        if let Err(crate::Failure(why)) = branches.connect(pad, &told) {
-            told.fail(why);
-        }
-    });
-    let told = shared.clone();
-    decode.connect_no_more_pads(move |_| told.complete.store(true, Ordering::Release));
-
-    let result = play(&pipeline, &decode, &shared);
-    let _ = pipeline.set_state(gst::State::Null);
-    result
+/// What is read, how it is painted, and where it goes.
+pub struct Work<'a> {
+    pub uri: &'a str,
+    pub properties: &'a Properties,
+    pub format: &'static Format,
+    pub sound: bool,
+    /// What encoded tracks go to: a muxer and its sink, or one sink for the video alone.
+    pub ending: &'a [gst::Element],
+    /// What the progress begins with.
+    pub title: &'a str,
+    /// Hears every message where it is posted.
+    pub hear: Box<dyn Fn(&gst::MessageRef) + Send + Sync>,
+    /// Is asked again and again, by the thread that waits.
+    pub look: &'a dyn Fn() -> Result<()>,
 }
 
-/// The element itself, with the options that were given.
-fn painter(args: &Args) -> Result<gst::Element> {
-    let painter = make("gradcam", "gst-plugin-gradcam")?;
-    let mut properties = args.options.properties();
-    properties.push(("mode", "sync".into()));
-    properties.extend(args.paint.properties());
-    properties.push(("smoothing", args.smoothing.to_string()));
-    properties.extend(args.model.as_ref().map(|path| ("model", path.to_string_lossy().into_owned())));
-    properties.extend(args.target_class.clone().map(|text| ("target-class", text)));
-    for (name, value) in properties {
-        set(&painter, name, &value)?;
+impl Work<'_> {
+    /// Returns when all is through.
+    pub fn run(self, stop: &Stop) -> Result<Report> {
+        let pipeline = gst::Pipeline::new();
+        let shared = Arc::new(Shared { stop: stop.clone(), ..Shared::default() });
+        let decode = make("uridecodebin", BASE)?;
+        decode.set_property("uri", self.uri);
+        // Asked for at once, so that what is missing is known before anything runs.
+        self.format.video()?;
+        let painter = painter(self.properties)?;
+        pipeline.add_many([&decode, &painter]).map_err(wiring)?;
+        pipeline.add_many(self.ending).and_then(|()| gst::Element::link_many(self.ending)).map_err(wiring)?;
+        let [muxer, ..] = self.ending else { return Err("there is nowhere to write to".to_string().into()) };
+
+        let branches = Branches {
+            pipeline: pipeline.downgrade(),
+            muxer: muxer.clone(),
+            painter: painter.clone(),
+            format: self.format,
+            sound: self.sound,
+        };
+        let told = shared.clone();
+        decode.connect_pad_added(move |_, pad| {
+            if let Err(crate::Failure(why)) = branches.connect(pad, &told) {
+                told.fail(why);
+            }
+        });
+        let told = shared.clone();
+        decode.connect_no_more_pads(move |_| told.complete.store(true, Ordering::Release));
+        let bus = pipeline.bus().ok_or("the pipeline has no bus".to_string())?;
+        bus.set_sync_handler(move |_, message| {
+            (self.hear)(message);
+            gst::BusSyncReply::Pass
+        });
+
+        let played = play((&pipeline, &decode, self.ending.last()), (self.title, self.look), &shared);
+        let skipped = painter.property::<gst::Structure>("stats").get("inferences-skipped").unwrap_or(0);
+        let _ = pipeline.set_state(gst::State::Null);
+        bus.unset_sync_handler();
+        played.map(|report| Report { skipped, ..report })
     }
-    // A model that fails is refused here, in its own words, before any video is read.
-    let bus = gst::Bus::new();
-    painter.set_bus(Some(&bus));
-    let ready = painter.set_state(gst::State::Paused);
-    let refused = bus.pop_filtered(&[gst::MessageType::Error]);
-    painter.set_bus(None);
-    if ready.is_ok() && refused.is_none() {
-        return Ok(painter);
-    }
-    let _ = painter.set_state(gst::State::Null);
-    let why = refused.map_or_else(|| "the element gradcam does not start".into(), |message| spoken(&message));
-    Err(why.into())
 }
 
 /// What hangs on the decoder's pads.
@@ -176,9 +181,7 @@ impl Branches {
         let pixels = (width.max(16) * height.max(16)) as u64;
         let out = make("videoconvert", BASE)?;
         chain.extend([out, plain, encoder.make(pixels, rate.clamp(1.0, 240.0))?]);
-        if let Some(parser) = encoder.parser {
-            chain.push(make(parser, "gstreamer1.0-plugins-bad")?);
-        }
+        chain.extend(encoder.parser().transpose()?);
         chain.push(waiting_room()?);
 
         let told = shared.clone();
@@ -197,9 +200,7 @@ impl Branches {
         let encoder = self.format.audio()?;
         let mut chain = vec![make("queue", CORE)?, make("audioconvert", BASE)?, make("audioresample", BASE)?];
         chain.push(encoder.make(0, 0.0)?);
-        if let Some(parser) = encoder.parser {
-            chain.push(make(parser, GOOD)?);
-        }
+        chain.extend(encoder.parser().transpose()?);
         chain.push(waiting_room()?);
         Ok(chain)
     }
@@ -252,17 +253,27 @@ fn join(pad: &gst::Pad, element: &gst::Element) -> Result<()> {
         .map_err(|error| format!("the video cannot be decoded into the pipeline ({error})").into())
 }
 
-fn wiring(error: glib::BoolError) -> crate::Failure {
+pub fn wiring(error: glib::BoolError) -> crate::Failure {
     crate::Failure(format!("the pipeline cannot be built ({error})"))
 }
 
 /// Runs until the end, an error, or the user's Ctrl-C.
-fn play(pipeline: &gst::Pipeline, decode: &gst::Element, shared: &Arc<Shared>) -> Result<Report> {
+fn play(
+    (pipeline, decode, sink): (&gst::Pipeline, &gst::Element, Option<&gst::Element>),
+    (title, look): (&str, &dyn Fn() -> Result<()>),
+    shared: &Arc<Shared>,
+) -> Result<Report> {
     let bus = pipeline.bus().ok_or("the pipeline has no bus".to_string())?;
     let mut progress = Progress::new();
     let start = Instant::now();
     let mut missing: Vec<String> = Vec::new();
-    watch_for_ctrl_c(shared.clone())?;
+    let report = |cut| Report {
+        frames: shared.frames.load(Ordering::Relaxed),
+        skipped: 0,
+        took: start.elapsed(),
+        sound: shared.audio.load(Ordering::Acquire),
+        cut,
+    };
     // Where this fails, a message says why; it is read below.
     let started = pipeline.set_state(gst::State::Playing);
     loop {
@@ -273,6 +284,7 @@ fn play(pipeline: &gst::Pipeline, decode: &gst::Element, shared: &Arc<Shared>) -
         if let Some(why) = shared.failure.lock().expect("nobody panics with the lock held").take() {
             return Err(why.into());
         }
+        look()?;
         if shared.complete.load(Ordering::Acquire) && !shared.video.load(Ordering::Acquire) {
             return Err(no_video(&missing).into());
         }
@@ -281,7 +293,7 @@ fn play(pipeline: &gst::Pipeline, decode: &gst::Element, shared: &Arc<Shared>) -
         let position = Duration::from_nanos(shared.position.load(Ordering::Relaxed)).as_secs_f64();
         let fps = frames as f64 / progress.spent().as_secs_f64().max(1e-3);
         let share = duration.map(|all| position / all.as_secs_f64().max(1e-9));
-        progress.show(share, &format!("{frames} frames, {fps:.1} a second"));
+        progress.show(share, &format!("{title}{frames} frames, {fps:.1} a second"));
         let Some(message) = message else {
             if started.is_err() {
                 return Err("the pipeline does not start".to_string().into());
@@ -296,16 +308,14 @@ fn play(pipeline: &gst::Pipeline, decode: &gst::Element, shared: &Arc<Shared>) -
                 for name in &missing {
                     progress.say(&format!("a track is left out: {}", no_decoder(name)));
                 }
-                let sound = shared.audio.load(Ordering::Acquire);
-                return Ok(Report {
-                    frames,
-                    took: start.elapsed(),
-                    sound,
-                    stopped: shared.stop.load(Ordering::Acquire),
-                });
+                let stopped = shared.stop.load(Ordering::Acquire);
+                return Ok(report(stopped.then(|| "stopped before the end".into())));
             }
             gst::MessageView::Error(_) if !missing.is_empty() && !shared.video.load(Ordering::Acquire) => {
                 return Err(no_video(&missing).into());
+            }
+            gst::MessageView::Error(error) if frames > 0 && cannot_write(error, &message, sink) => {
+                return Ok(report(Some(spoken(&message))));
             }
             gst::MessageView::Error(_) => return Err(spoken(&message).into()),
             gst::MessageView::Warning(warning) if from_painter(&message) => progress.say(&warning.error().to_string()),
@@ -315,6 +325,13 @@ fn play(pipeline: &gst::Pipeline, decode: &gst::Element, shared: &Arc<Shared>) -
     }
 }
 
+/// Whether the video, or the sidecar beside it, takes no more.
+fn cannot_write(error: &gst::message::Error, message: &gst::MessageRef, sink: Option<&gst::Element>) -> bool {
+    let resource = error.error().kind::<gst::ResourceError>();
+    let ours = from_painter(message) || message.src().zip(sink).is_some_and(|(source, sink)| source == sink);
+    ours && matches!(resource, Some(gst::ResourceError::NoSpaceLeft | gst::ResourceError::Write))
+}
+
 fn from_painter(message: &gst::MessageRef) -> bool {
     let element =
         message.src().and_then(|source| source.downcast_ref::<gst::Element>().and_then(gst::Element::factory));
@@ -322,10 +339,13 @@ fn from_painter(message: &gst::MessageRef) -> bool {
 }
 
 /// An error message as one sentence.
-fn spoken(message: &gst::MessageRef) -> String {
+pub fn spoken(message: &gst::MessageRef) -> String {
     let gst::MessageView::Error(error) = message.view() else { return "unknown error".into() };
     if from_painter(message) {
         return error.error().to_string();
+    }
+    if error.error().matches(gst::ResourceError::NoSpaceLeft) {
+        return "there is no space left on the disk for the video".into();
     }
     let source = message.src().map_or_else(String::new, |source| source.name().to_string());
     let text = error.error().to_string();
@@ -346,14 +366,4 @@ fn no_video(missing: &[String]) -> String {
         [] => "the input holds no video that GStreamer can decode; check that it is a video file".into(),
         [first, ..] => format!("the video cannot be decoded: {}", no_decoder(first)),
     }
-}
-
-/// Ctrl-C: the first ends the file properly, the second ends the program.
-fn watch_for_ctrl_c(shared: Arc<Shared>) -> Result<()> {
-    ctrlc::set_handler(move || {
-        if shared.stop.swap(true, Ordering::AcqRel) {
-            std::process::exit(1);
-        }
-    })
-    .map_err(|error| format!("Ctrl-C cannot be watched for: {error}").into())
 }
