@@ -42,7 +42,7 @@ demo: setup runtime model media build ## a real video, annotated by a real class
 	@echo "annotated video: $(CURDIR)/out/annotated.mp4"
 	@echo "contact sheet:   $(CURDIR)/out/contact-sheet.png"
 
-test: setup runtime model photos ## run all tests
+test: setup runtime model photos out/python ## run all tests
 	cargo test --features fault-injection
 
 build: setup ## build the plugin and the program: target/release/libgstgradcam.so and target/release/gradcam
@@ -121,6 +121,10 @@ media: $(VIDEO) ## make the demo video into media/
 clean: ## remove all that was built, made and downloaded
 	cargo clean
 	rm -rf downloads media models out runtime
+
+out/python: examples/requirements.txt
+	$(PYTHON) -m pip install --quiet --root-user-action ignore --upgrade --target $@ --requirement $<
+	touch $@
 
 out/zoo/venv/bin/python: scripts/zoo/requirements.txt
 	$(PYTHON) -m venv out/zoo/venv
