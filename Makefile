@@ -56,6 +56,7 @@ lint: ## formatting and lints, as strict as they go
 	cargo clippy --all-targets --features fault-injection -- -D warnings
 	cargo clippy --lib --bins -- -D warnings -D clippy::unwrap_used
 	cargo clippy --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --lib
 	SYSTEM_DEPS_GSTREAMER_ANALYTICS_1_0_NO_PKG_CONFIG=1 SYSTEM_DEPS_GSTREAMER_ANALYTICS_1_0_LIB=gstanalytics-1.0 \
 		cargo clippy --lib --features v1_24 -- -D warnings # as far as it goes where GStreamer is older
 
