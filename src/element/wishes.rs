@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::OutputMode;
 use super::mode::OnError;
 use super::settings::Settings;
-use crate::engine::{data_folder, parse_options};
+use crate::engine::{own_folders, parse_options};
 use crate::error::{Error, Result};
 use crate::explain::Options;
 use crate::prep::{Overrides, parse_numbers, parse_size};
@@ -42,8 +42,9 @@ impl Settings {
         if let Some(path) = set(&self.model) {
             return Ok(path.into());
         }
-        let path = data_folder().unwrap_or_default().join("efficientnet-lite0.onnx");
-        if path.exists() { Ok(path) } else { Err(Error::NoModel { path }) }
+        let mut paths = own_folders().into_iter().map(|folder| folder.join("efficientnet-lite0.onnx")).peekable();
+        let users = paths.peek().cloned().unwrap_or_default();
+        paths.find(|path| path.exists()).ok_or(Error::NoModel { path: users })
     }
 
     /// What to open.
