@@ -3,7 +3,9 @@
 set -euo pipefail
 library=$1 model=$2
 name=gstreamer1.0-gradcam
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)-1
+# Whoever gives the package on says so as Debian's own tools read it.
+maintainer="${DEBFULLNAME:-the gradcam developers} <${DEBEMAIL:-$(id -un)@$(hostname -f)}>"
 arch=$(dpkg --print-architecture)
 triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH)
 root=out/deb/root docs=out/deb/root/usr/share/doc/$name
@@ -17,6 +19,9 @@ strip --strip-unneeded $root/$plugin $root/usr/bin/gradcam
 cp -r README.md docs pipelines "$docs"
 cp examples/explain.rs examples/*.py examples/requirements.txt -t "$(mkdir -p "$docs/examples" && echo "$docs/examples")"
 gzip -9n <CHANGELOG.md >"$docs/changelog.gz"
+date=$(date -R -d "@${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}")
+printf '%s (%s) unstable; urgency=medium\n\n  * Made by make deb.\n\n -- %s  %s\n' $name "$version" "$maintainer" "$date" |
+    gzip -9n >"$docs/changelog.Debian.gz"
 python3 scripts/notices.py | gzip -9n >"$docs/THIRD-PARTY.gz"
 gzip -9n <"$(dirname "$library")/ThirdPartyNotices.txt" >"$docs/onnxruntime-ThirdPartyNotices.txt.gz"
 {
@@ -55,11 +60,9 @@ COPYRIGHT
 
 mkdir -p $root/usr/share/lintian/overrides
 cat >$root/usr/share/lintian/overrides/$name <<OVERRIDES
-# ONNX Runtime as its authors build it: what it bundles is theirs to build.
-$name: embedded-library *
-$name: hardening-no-* *
-$name: shared-library-lacks-prerequisites *
-$name: no-manual-page *
+# In ONNX Runtime as its authors build it.
+$name: embedded-library curl *
+$name: embedded-library mbedtls *
 OVERRIDES
 
 # dpkg-shlibdeps reads who needs what; ONNX Runtime lies in a folder of ours, and is opened, not linked.
@@ -70,7 +73,7 @@ cat >$root/DEBIAN/control <<CONTROL
 Package: $name
 Version: $version
 Architecture: $arch
-Maintainer: the gradcam developers <gradcam@localhost>
+Maintainer: $maintainer
 Installed-Size: $(du -sk --exclude DEBIAN $root | cut -f1)
 Section: video
 Priority: optional
