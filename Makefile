@@ -18,9 +18,10 @@ PROFILE :=
 PYTHON ?= python3
 # `make zoo ZOO_PYTHON=...` gives the path of one that has what scripts/zoo/requirements.txt lists, in place of an environment of its own.
 ZOO_PYTHON ?= out/zoo/venv/bin/python
-demo build install bench bench-peers check-gpu zoo zoo-timings: PROFILE := --release
+demo build install deb bench bench-peers check-gpu zoo zoo-timings: PROFILE := --release
 
 export ORT_DYLIB_PATH ?= $(CURDIR)/$(RUNTIME)
+export PREFIX DESTDIR PLUGINS LIBDIR
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -30,10 +31,10 @@ SECONDS := 60
 FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing
 
-.PHONY: help demo test build install lint bench bench-peers check-gpu zoo zoo-timings fuzz soak setup runtime openvino gpu-runtime model photos media clean
+.PHONY: help demo test build install install-system uninstall uninstall-system deb lint bench bench-peers check-gpu zoo zoo-timings fuzz soak docs setup runtime openvino gpu-runtime model photos media clean
 
 help: ## list these commands
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' Makefile | awk -F' - ' '{ printf "%-20s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' Makefile | awk -F' - ' '{ printf "%-22s%s\n", $$1, $$2 }'
 
 demo: setup runtime model media build ## a real video, annotated by a real classifier: out/annotated.mp4 and out/contact-sheet.png
 	@mkdir -p out
@@ -42,20 +43,34 @@ demo: setup runtime model media build ## a real video, annotated by a real class
 	@echo "annotated video: $(CURDIR)/out/annotated.mp4"
 	@echo "contact sheet:   $(CURDIR)/out/contact-sheet.png"
 
-test: setup runtime model photos ## run all tests
+test: setup runtime model photos out/python ## run all tests
 	cargo test --features fault-injection
 
 build: setup ## build the plugin and the program: target/release/libgstgradcam.so and target/release/gradcam
 	cargo build --release --lib --bins --examples # the examples keep cargo from building dependencies twice
 
+# `make install PREFIX=/opt/gradcam` installs below that; DESTDIR, PLUGINS (GStreamer's folder) and LIBDIR are honoured.
 install: build runtime model ## install plugin, program, runtime library and demo model for this user
 	scripts/install.sh $(RUNTIME) $(MODEL)
+
+uninstall: ## take them away again
+	scripts/install.sh --uninstall $(RUNTIME) $(MODEL)
+
+install-system: ## the same for the system, below /usr/local: sudo make install-system, after make build runtime model
+	PREFIX=$(or $(PREFIX),/usr/local) scripts/install.sh $(RUNTIME) $(MODEL)
+
+uninstall-system: ## take that away again
+	PREFIX=$(or $(PREFIX),/usr/local) scripts/install.sh --uninstall $(RUNTIME) $(MODEL)
+
+deb: build runtime model ## make a Debian package of it: out/gstreamer1.0-gradcam_VERSION_ARCH.deb
+	scripts/deb.sh $(RUNTIME) $(MODEL)
 
 lint: ## formatting and lints, as strict as they go
 	cargo fmt --check
 	cargo clippy --all-targets --features fault-injection -- -D warnings
 	cargo clippy --lib --bins -- -D warnings -D clippy::unwrap_used
 	cargo clippy --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --lib
 	SYSTEM_DEPS_GSTREAMER_ANALYTICS_1_0_NO_PKG_CONFIG=1 SYSTEM_DEPS_GSTREAMER_ANALYTICS_1_0_LIB=gstanalytics-1.0 \
 		cargo clippy --lib --features v1_24 -- -D warnings # as far as it goes where GStreamer is older
 
@@ -100,6 +115,9 @@ fuzz: ## look for files that break the reader or the surgery, with libFuzzer
 soak: setup runtime ## play streams through all that can change or go wrong, and see what is lost and what grows
 	GRADCAM_SOAK_SECONDS=$(SECONDS) cargo test --features fault-injection --test element -- --ignored --exact soak::soak --nocapture
 
+docs: setup ## write docs/properties.md from what the element says of itself
+	GRADCAM_WRITE_DOCS=1 cargo test --quiet --test element properties_page::
+
 setup: ## install the Debian packages that are missing
 	@scripts/setup.sh
 
@@ -118,6 +136,10 @@ media: $(VIDEO) ## make the demo video into media/
 clean: ## remove all that was built, made and downloaded
 	cargo clean
 	rm -rf downloads media models out runtime
+
+out/python: examples/requirements.txt
+	$(PYTHON) -m pip install --quiet --root-user-action ignore --upgrade --target $@ --requirement $<
+	touch $@
 
 out/zoo/venv/bin/python: scripts/zoo/requirements.txt
 	$(PYTHON) -m venv out/zoo/venv

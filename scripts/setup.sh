@@ -19,8 +19,11 @@ need gstreamer1.0-plugins-good gst-inspect-1.0 --exists vp8enc
 need gstreamer1.0-plugins-bad gst-inspect-1.0 --exists h264parse
 need gstreamer1.0-plugins-ugly gst-inspect-1.0 --exists x264enc
 need gstreamer1.0-libav gst-inspect-1.0 --exists avdec_h264
+need gstreamer1.0-rtsp gst-inspect-1.0 --exists rtspclientsink
 need python3 python3 --version
 need python3-pip python3 -m pip --version
+need python3-gi /usr/bin/python3 -c 'import gi'
+need gir1.2-gstreamer-1.0 /usr/bin/python3 -c 'import gi; gi.require_version("Gst", "1.0"); from gi.repository import Gst'
 
 if ! command -v cargo >/dev/null; then
     echo "setup: cargo is missing; install Rust 1.92 or later (https://rustup.rs), then run this again" >&2

@@ -52,6 +52,28 @@ use crate::onnx::{DType, Facts, Model, ValueInfo};
 use crate::prep::{Preparer, ResizeMode, Spec, full_frame};
 
 /// A model, opened and explained. `Send`.
+///
+/// ```
+/// use gstgradcam::frame::Region;
+/// use gstgradcam::{Explainer, Options};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (model, library) = ("models/efficientnet-lite0.onnx", std::fs::read_dir("runtime")?.flatten().map(|file| file.path()));
+/// # let library = library.into_iter().find(|path| path.to_string_lossy().contains("libonnxruntime.so"));
+/// # let options = Options { runtime_library: library, ..Options::default() };
+/// let mut explainer = Explainer::open(model.as_ref(), &options)?;
+/// println!("{} at {:?}", explainer.info().method.name(), explainer.info().layer);
+///
+/// // The model's input itself in place of a picture, and a class by its name beside the best one.
+/// let input = ndarray::ArrayD::zeros(explainer.input_shape());
+/// let targets = explainer.targets("-1, tabby")?;
+/// let whole = Region { x: 0.0, y: 0.0, width: 1.0, height: 1.0 };
+/// let seen = explainer.explain_tensor(input.view(), &targets, whole)?;
+/// assert_eq!(seen.maps[1].label, "tabby, tabby cat");
+/// assert_eq!(seen.maps[0].map.dim(), (7, 7));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Explainer {
     engines: Engines,

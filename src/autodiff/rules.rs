@@ -39,7 +39,7 @@ const fn row(op: &'static str, since: i64, rule: Rule) -> Row {
 
 use Rule::{Full, Many, Unary, Zero};
 
-/// Sorted into families; looked up by [`find`].
+/// Sorted into families; looked up by `find`.
 pub static RULES: &[Row] = &[
     // zero by definition: shapes, places, comparisons, roundings, bits
     row("ArgMax", 1, Zero),

@@ -31,7 +31,7 @@ pub struct Request<'a> {
 /// Names of the contract's tensors; suffixed where the model used the plain name already.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Names {
-    /// int64 input: [K] of one picture; of several pictures a class for each, [N], or one for all, [1].
+    /// int64 input: `[K]` of one picture; of several pictures a class for each, `[N]`, or one for all, `[1]`.
     pub target: String,
     /// int64 input, as `target`; only with [`Request::versus`].
     pub versus: String,
@@ -74,6 +74,39 @@ pub struct Lowered {
 }
 
 /// Rewrites a model. `facts` are measured on it, `input` is the picture's input tensor.
+///
+/// [`Explainer`](crate::Explainer) measures by a run; of a small network they are known:
+///
+/// ```
+/// use gstgradcam::cam::{Request, lower};
+/// use gstgradcam::onnx::{DType, Fact, Facts, Model, Tensor};
+///
+/// # fn main() -> gstgradcam::Result<()> {
+/// let mut model = Model::new(13);
+/// model.add_input("picture", DType::F32, &[Some(1), Some(3), Some(4), Some(4)]);
+/// model.add_initializer("filters", &Tensor::f32(&[2, 3, 1, 1], vec![0.5; 6]));
+/// model.add_node("Conv", "conv", &["picture", "filters"], &["seen"], &[]);
+/// model.add_node("GlobalAveragePool", "pool", &["seen"], &["pooled"], &[]);
+/// model.add_node("Flatten", "flat", &["pooled"], &["logits"], &[]);
+/// model.add_output("logits", Some(DType::F32), Some(&[Some(1), Some(2)]));
+///
+/// let shapes: [(&str, &[usize]); 5] = [
+///     ("picture", &[1, 3, 4, 4]),
+///     ("filters", &[2, 3, 1, 1]),
+///     ("seen", &[1, 2, 4, 4]),
+///     ("pooled", &[1, 2, 1, 1]),
+///     ("logits", &[1, 2]),
+/// ];
+/// let fact = |shape: &[usize]| Fact { dtype: DType::F32, shape: shape.to_vec(), value: None };
+/// let facts = Facts(shapes.map(|(name, shape)| (name.to_string(), fact(shape))).into());
+///
+/// let lowered = lower(&model, &facts, "picture", &Request::default())?;
+/// assert_eq!(lowered.layer.tensor, "seen");
+/// let outputs: Vec<String> = lowered.model.outputs().into_iter().map(|output| output.name).collect();
+/// assert_eq!(outputs, ["logits", "gradcam_class", "gradcam_score", "gradcam_map", "gradcam_peak"]);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 /// [`Error::ModelUnusable`] and [`Error::Setting`] where no output, or no single one, can be explained; see [`Layer::find`],

@@ -69,10 +69,10 @@ pub(super) fn warn(element: &impl IsA<gst::Element>, error: &Error, and_so: &str
     }
 }
 
-/// An INFO on the bus.
+/// An INFO on the bus; gst-launch-1.0 shows its second part alone.
 pub(super) fn tell(element: &impl IsA<gst::Element>, text: &str) {
     let code = ResourceError::Settings;
-    element.message_full(ElementMessageType::Info, code, Some(text), None, file!(), module_path!(), line!());
+    element.message_full(ElementMessageType::Info, code, Some(text), Some(text), file!(), module_path!(), line!());
 }
 
 /// A WARNING on the bus about how the element is set up.

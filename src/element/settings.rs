@@ -28,7 +28,7 @@ const SMOOTHING: u32 = Calm::DEFAULT.smoothing.as_millis() as u32;
 #[properties(wrapper_type = super::GradCam)]
 pub struct GradCam {
     #[property(name = "model", get, set, type = Option<String>, member = model, mutable_playing, nick = "Model",
-        blurb = "Path of the ONNX classifier (unset = the installed demo model, gradcam/efficientnet-lite0.onnx in the user's data directory)")]
+        blurb = "Path of the ONNX classifier (unset = the installed demo model)")]
     #[property(name = "explanations", get, set, type = Option<String>, member = explanations, mutable_ready, nick = "Explanations",
         blurb = "Path of a sidecar that was recorded before: what it tells is painted, and no model is opened (unset = the model explains)")]
     #[property(name = "explanations-offset", get, set, type = i64, member = explanations_offset, mutable_ready, nick = "Explanations' offset",
@@ -90,7 +90,7 @@ pub struct GradCam {
     #[property(name = "font", get, set, type = Option<String>, member = font, mutable_playing, nick = "Font",
         blurb = "Path of a TrueType or OpenType file to write with (unset = DejaVu Sans, which is built in)")]
     #[property(name = "runtime-library", get, set, type = Option<String>, member = runtime_library, mutable_ready, nick = "Runtime library",
-        blurb = "Path of ONNX Runtime's shared library (unset = ORT_DYLIB_PATH, else beside the plugin, the user's data directory, the system)")]
+        blurb = "Path of ONNX Runtime's shared library (unset = ORT_DYLIB_PATH, else the installed one, the system's)")]
     #[property(name = "execution-provider", get, set, type = ExecutionProvider, member = execution_provider, mutable_playing, nick = "Execution provider",
         blurb = "What computes the model; one that is named must work", builder(ExecutionProvider::default()))]
     #[property(name = "active-provider", get, type = Option<String>, member = active_provider, nick = "Active provider",

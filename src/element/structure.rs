@@ -15,19 +15,25 @@ const NO_TIME: u64 = u64::MAX;
 
 /// With GStreamer.
 ///
-/// ```no_run
+/// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use gst::prelude::*;
 /// use gstgradcam::Record;
 ///
 /// gst::init()?;
-/// let text = "videotestsrc num-buffers=30 ! gradcam model=m.onnx post-messages=true message-interval=0 ! fakesink";
+/// # gstgradcam::plugin_register_static()?;
+/// let text = "videotestsrc num-buffers=2 ! gradcam model=models/efficientnet-lite0.onnx post-messages=true message-interval=0 ! fakesink";
+/// # let library = std::fs::read_dir("runtime")?.flatten().map(|file| file.path());
+/// # let library = library.into_iter().find(|path| path.to_string_lossy().contains("libonnxruntime.so"));
+/// # let set = library.map_or("gradcam".into(), |library| format!("gradcam runtime-library={}", library.display()));
+/// # let (text, mut heard) = (&text.replace("gradcam", &set), 0);
 /// let pipeline = gst::parse::launch(text)?;
 /// pipeline.set_state(gst::State::Playing)?;
 /// for message in pipeline.bus().expect("pipelines have one").iter_timed(gst::ClockTime::NONE) {
 ///     match message.view() {
 ///         gst::MessageView::Element(_) => {
 ///             if let Some(Record { running_time, seen, .. }) = Record::from_message(&message) {
+///                 # heard += seen.len();
 ///                 for one in seen {
 ///                     println!("{running_time:?} {:?} at {:?}", one.guess, one.summary.map(|place| place.peak));
 ///                 }
@@ -38,6 +44,7 @@ const NO_TIME: u64 = u64::MAX;
 ///     }
 /// }
 /// pipeline.set_state(gst::State::Null)?;
+/// # assert_eq!(heard, 2);
 /// # Ok(())
 /// # }
 /// ```

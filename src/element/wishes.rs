@@ -7,7 +7,7 @@ use super::OutputMode;
 use super::mode::OnError;
 use super::playback::Playback;
 use super::settings::Settings;
-use crate::engine::{data_folder, parse_options};
+use crate::engine::{own_folders, parse_options};
 use crate::error::{Error, Result};
 use crate::explain::Options;
 use crate::prep::{Overrides, parse_numbers, parse_size};
@@ -43,8 +43,9 @@ impl Settings {
         if let Some(path) = set(&self.model) {
             return Ok(path.into());
         }
-        let path = data_folder().unwrap_or_default().join("efficientnet-lite0.onnx");
-        if path.exists() { Ok(path) } else { Err(Error::NoModel { path }) }
+        let mut paths = own_folders().into_iter().map(|folder| folder.join("efficientnet-lite0.onnx")).peekable();
+        let users = paths.peek().cloned().unwrap_or_default();
+        paths.find(|path| path.exists()).ok_or(Error::NoModel { path: users })
     }
 
     /// The recording that is to be painted in the place of what a model sees.

@@ -48,16 +48,34 @@ fn folders() -> Vec<PathBuf> {
     folders.extend(env::current_exe().ok().and_then(beside));
     folders.extend(data_folder());
     folders.extend(env::var_os("LD_LIBRARY_PATH").iter().flat_map(env::split_paths).filter(|path| path.is_absolute()));
-    let arch = env::consts::ARCH;
-    folders
-        .extend(["/usr/local/lib", &format!("/usr/lib/{arch}-linux-gnu"), "/usr/lib64", "/usr/lib"].map(PathBuf::from));
+    folders.extend(installed());
+    folders.extend(["/usr/local/lib", &system_library(), "/usr/lib64", "/usr/lib"].map(PathBuf::from));
     let mut seen = std::collections::HashSet::new();
     folders.retain(|folder| seen.insert(folder.clone()));
     folders
 }
 
+/// Where runtime and demo model are installed together: for the user, else for the system.
+pub fn own_folders() -> Vec<PathBuf> {
+    data_folder().into_iter().chain(installed()).collect()
+}
+
+/// `lib/gradcam`, as a system's installation has it: of the plugin, of the program, of `/usr/local`, of the package.
+fn installed() -> impl Iterator<Item = PathBuf> {
+    let above = |file: PathBuf| Some(file.parent()?.parent()?.to_path_buf());
+    let plugin = plugin_file().and_then(above).map(|lib| lib.join("gradcam"));
+    let program = env::current_exe().ok().and_then(above).map(|prefix| prefix.join("lib/gradcam"));
+    let system = ["/usr/local/lib", &system_library()].map(|lib| Path::new(lib).join("gradcam"));
+    plugin.into_iter().chain(program).chain(system).filter(|folder| folder.is_dir())
+}
+
+/// Debian's folder of libraries.
+fn system_library() -> String {
+    format!("/usr/lib/{}-linux-gnu", env::consts::ARCH)
+}
+
 /// `$XDG_DATA_HOME/gradcam`, by default `~/.local/share/gradcam`: where `make install` puts the runtime and the demo model.
-pub fn data_folder() -> Option<PathBuf> {
+fn data_folder() -> Option<PathBuf> {
     own_folder("XDG_DATA_HOME", ".local/share")
 }
 

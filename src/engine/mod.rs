@@ -23,7 +23,7 @@ use ort::session::{RunOptions, Session};
 
 use crate::error::{Error, Result, panic_text};
 pub use cache::{default_folder as cache_folder, sum as checksum};
-pub use find::data_folder;
+pub use find::own_folders;
 pub use provider::{Place, Placed, Precision, Provider, Range, parse_options};
 use value::Buffer;
 use watch::Watch;

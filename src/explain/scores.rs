@@ -27,7 +27,7 @@ impl Guess {
     }
 }
 
-/// A value for each class, [C], and how it becomes a probability. Empty where the model's scores are not one for each class of the
+/// A value for each class, `[C]`, and how it becomes a probability. Empty where the model's scores are not one for each class of the
 /// picture: segmentation and detection.
 #[derive(Debug, Clone)]
 pub struct Scores {

@@ -36,6 +36,27 @@ pub use words::{Corner, Line, Words};
 const BOX_OPACITY: f32 = 150.0 / 256.0;
 
 /// Paints maps and words; what depends only on format, size and style is kept between frames.
+///
+/// ```
+/// use gstgradcam::frame::{Color, Format, FrameMut, Matrix, Plane, Range, Region};
+/// use gstgradcam::render::{AlphaMode, Painter, Style};
+///
+/// # fn main() -> gstgradcam::Result<()> {
+/// let mut grey = vec![128; 64 * 48 * 3];
+/// let color = Color { matrix: Matrix::Bt601, range: Range::Full };
+/// let plane = Plane { data: grey.as_mut_slice(), stride: 64 * 3 };
+/// let mut frame = FrameMut::new(Format::Rgb, 64, 48, color, vec![plane])?;
+///
+/// // Two cells over the whole frame: nothing on the left, all on the right.
+/// let map = ndarray::array![[0.0, 3.0]];
+/// let whole = Region { x: 0.0, y: 0.0, width: 64.0, height: 48.0 };
+/// let mut painter = Painter::new(Style { alpha_mode: AlphaMode::Heat, ..Style::DEFAULT });
+/// assert!(painter.paint(&mut frame, map.view(), whole)?);
+/// assert_eq!(grey[..3], [128, 128, 128], "as it was");
+/// assert!(grey[189] > grey[191], "jet's hot end is red");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Painter {
     style: Style,

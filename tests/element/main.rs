@@ -24,6 +24,7 @@ mod modes;
 mod painting;
 mod process;
 mod properties;
+mod properties_page;
 mod providers;
 #[allow(dead_code)]
 #[path = "../models/raw.rs"]

@@ -10,7 +10,7 @@ use gst_video::VideoFormat;
 use crate::models;
 use crate::rig::{self, Rig, info};
 
-fn own_properties() -> Vec<gst::glib::ParamSpec> {
+pub fn own_properties() -> Vec<gst::glib::ParamSpec> {
     rig::init();
     let element = gst::ElementFactory::make("gradcam").build().unwrap();
     element.list_properties().iter().filter(|p| p.owner_type().name() == "GstGradCam").cloned().collect()

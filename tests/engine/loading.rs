@@ -113,6 +113,21 @@ fn child_data_folder() {
     }
 }
 
+/// As `make install-system` and the package lay it down: PREFIX/bin/gradcam, PREFIX/lib/gradcam/libonnxruntime.so.
+#[test]
+fn the_folder_of_a_systems_installation_is_searched() {
+    let prefix = tempfile::tempdir().unwrap();
+    let [programs, own] = ["bin", "lib/gradcam"].map(|folder| prefix.path().join(folder));
+    for folder in [&programs, &own] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    fs::write(own.join("libonnxruntime.so.1.99.0"), "this is not a library, only a text\n").unwrap();
+    let (this, binary) = (std::env::current_exe().unwrap(), programs.join("program"));
+    fs::hard_link(&this, &binary).or_else(|_| fs::copy(&this, &binary).map(|_| ())).unwrap();
+    let folders = (&*prefix.path().join("lib"), prefix.path());
+    program(&binary, "loading::child_data_folder", folders, None);
+}
+
 #[test]
 fn the_environment_variable_is_taken_and_never_passed_over() {
     let folder = tempfile::tempdir().unwrap();
@@ -129,9 +144,14 @@ fn child_variable() {
 
 /// Runs one ignored test of this binary with a clean environment: the folder as the user's data, the variable as given.
 fn child(test: &str, folder: &Path, variable: Option<&Path>) {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    program(&std::env::current_exe().unwrap(), test, (folder, folder), variable);
+}
+
+/// This test binary, wherever it lies; `data` is the user's data folder.
+fn program(binary: &Path, test: &str, (folder, data): (&Path, &Path), variable: Option<&Path>) {
+    let mut command = Command::new(binary);
     command.args(["--exact", test, "--ignored", "--nocapture"]);
-    command.env(CHILD, folder).env("XDG_DATA_HOME", folder).env_remove("LD_LIBRARY_PATH");
+    command.env(CHILD, folder).env("XDG_DATA_HOME", data).env_remove("LD_LIBRARY_PATH");
     match (variable, test.ends_with("bad_libraries")) {
         (Some(path), _) => command.env("ORT_DYLIB_PATH", path),
         (None, true) => command.env("ORT_DYLIB_PATH", crate::library()),
