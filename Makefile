@@ -22,6 +22,8 @@ demo build install deb bench bench-peers check-gpu zoo zoo-timings: PROFILE := -
 
 export ORT_DYLIB_PATH ?= $(CURDIR)/$(RUNTIME)
 export PREFIX DESTDIR PLUGINS LIBDIR
+# ONNX Runtime's own builds would tell their makers that they run.
+export ORT_DISABLE_TELEMETRY ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -5,9 +5,12 @@ python3 serve_explained_model.py EXPLAINED.onnx PICTURE [CLASS...]    (an index,
 """
 
 import json
+import os
 import sys
 
 import numpy as np
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read as it is loaded
 import onnxruntime
 from PIL import Image, ImageOps
 
