@@ -1,7 +1,7 @@
 // The drawing of the timeline: score and share in the region as lines, the classes as a strip below. Sizes are pixels.
 
 import { makeSvg } from "./dom.js";
-import { clock } from "./format.js";
+import { clockMinutes } from "./format.js";
 import { pathOf } from "./history.js";
 
 const SPAN = 600_000;
@@ -78,7 +78,7 @@ export class Chart {
       const x = this.#x(time);
       if (x < LEFT + 16 || x > this.#width - 24) continue;
       nodes.push(makeSvg("path", { d: `M${x} ${TOP}V${STRIP.y + STRIP.height + 4}` }));
-      nodes.push(makeSvg("text", { x, y: HEIGHT - 5, "text-anchor": "middle" }, clock(time).replace(/:\d\d(?=\D*$)/, "")));
+      nodes.push(makeSvg("text", { x, y: HEIGHT - 5, "text-anchor": "middle" }, clockMinutes(time)));
     }
     return nodes;
   }

@@ -12,6 +12,7 @@ export class Feed {
   #said;
   #link = null;
   #now;
+  #drawn = false;
   #word = null;
 
   /**
@@ -54,6 +55,7 @@ export class Feed {
     const now = { state, problem: problem ?? seen?.reason ?? null, mapped };
     // Also what has no picture waits its turn, so that an older picture does not come after it.
     const painted = () => {
+      this.#drawn ||= Boolean(picture);
       this.#show({ now });
       this.#shown(head);
       // For whoever measures: this picture is on the canvas now.
@@ -65,7 +67,7 @@ export class Feed {
   #show({ link = this.#link, now = this.#now }) {
     this.#link = link;
     this.#now = now;
-    const status = statusOf(link, now);
+    const status = statusOf(link, now, this.#drawn);
     showStatus(this.#parts, status);
     const word = status?.word ?? null;
     if (word !== this.#word) {

@@ -1,7 +1,7 @@
 // Numbers in words: what has no value is a dash.
 
 const NONE = "–";
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const CLOCK = new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const known = (value) => typeof value === "number" && Number.isFinite(value);
 
 export const percent = (share) => (known(share) ? `${Math.round(share * 100)} %` : NONE);
@@ -19,6 +19,7 @@ export function age(nanoseconds) {
 }
 
 export const clock = (milliseconds) => CLOCK.format(milliseconds);
+export const clockMinutes = (milliseconds) => clock(milliseconds).slice(0, 5);
 
 export const orNone = (text) => text || NONE;
 

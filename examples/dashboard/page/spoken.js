@@ -1,6 +1,7 @@
 // What screen readers are told of by itself: cameras that went away or came back, gathered so that it does not chatter.
 
 const GATHERED = 1500;
+const BEGINS = new Set(["Starting", "Waiting for a picture"]);
 
 export class Spoken {
   #node;
@@ -22,12 +23,12 @@ export class Spoken {
   #tell() {
     const news = [];
     for (const [id, { name, word }] of this.#words) {
+      // What only begins is no news.
+      if (BEGINS.has(word)) continue;
       const before = this.#told.get(id) ?? null;
       this.#told.set(id, word);
-      // What is only starting is no news, and what was never away does not come back.
-      if (word === before || word === "Starting") continue;
-      if (word) news.push(`${name}: ${word}.`);
-      else if (before !== "Starting") news.push(`${name} is back.`);
+      if (word === before) continue;
+      news.push(word ? `${name}: ${word}.` : `${name} is back.`);
     }
     if (news.length) this.#node.textContent = news.join(" ");
   }

@@ -4,14 +4,15 @@ import { setText } from "./dom.js";
 
 /**
  * `link`: whether its pictures can come; null where they have not been asked for. `now`: its `state`, its `problem`, and whether its
- * picture bears a map. What comes back has `covers`: whether there is no picture worth seeing.
+ * picture bears a map. `drawn`: whether a picture has come yet. What comes back has `covers`: whether there is none worth seeing.
  */
-export function statusOf(link, now) {
+export function statusOf(link, now, drawn) {
   const why = now.problem ?? "";
-  if (link === false) return { kind: "away", word: "Reconnecting", why: "", covers: false };
+  if (link === false) return { kind: "away", word: "Reconnecting", why: "", covers: !drawn };
   if (now.state === "failed") return { kind: "bad", word: "Cannot be played", why, covers: true };
   if (now.state === "lost") return { kind: "bad", word: "No signal", why, covers: true };
   if (now.state === "starting") return { kind: "away", word: "Starting", why, covers: true };
+  if (!drawn) return { kind: "away", word: "Waiting for a picture", why, covers: true };
   if (why || now.mapped === false) return { kind: "warn", word: why ? `No map: ${why}` : "No map", why: "", covers: false };
   return null;
 }

@@ -4,8 +4,6 @@ import { fromTemplate } from "./dom.js";
 import { fit } from "./fit.js";
 import { Tile } from "./tile.js";
 
-/** What a tile's numbers take under its picture, in pixels, as css/wall.css sets them. */
-const BELOW = 148;
 const GHOSTS = 4;
 
 export class Wall {
@@ -84,8 +82,10 @@ export class Wall {
   #fit() {
     const list = this.#list;
     if (!list.clientWidth) return;
+    const [first] = list.children;
+    const below = first ? first.offsetHeight - first.firstElementChild.offsetHeight : 0;
     const room = document.documentElement.clientHeight - list.getBoundingClientRect().top - scrollY - 24;
-    const { columns, tile } = fit(list.children.length || 1, list.clientWidth, room, BELOW);
+    const { columns, tile } = fit(list.children.length || 1, list.clientWidth, room, below);
     list.style.setProperty("--columns", columns);
     list.style.setProperty("--tile", `${Math.floor(tile)}px`);
     this.#run();
