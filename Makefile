@@ -30,7 +30,7 @@ SECONDS := 60
 FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing
 
-.PHONY: help demo test build install lint bench bench-peers check-gpu zoo zoo-timings fuzz soak setup runtime openvino gpu-runtime model photos media clean
+.PHONY: help demo test build install lint bench bench-peers check-gpu zoo zoo-timings fuzz soak check-dashboard setup runtime openvino gpu-runtime model photos media clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' Makefile | awk -F' - ' '{ printf "%-20s%s\n", $$1, $$2 }'
@@ -99,6 +99,12 @@ fuzz: ## look for files that break the reader or the surgery, with libFuzzer
 
 soak: setup runtime ## play streams through all that can change or go wrong, and see what is lost and what grows
 	GRADCAM_SOAK_SECONDS=$(SECONDS) cargo test --features fault-injection --test element -- --ignored --exact soak::soak --nocapture
+
+# `DASHBOARD=PROGRAM` takes another program; screenshots go to out/dashboard.
+check-dashboard: runtime model media ## the dashboard's page in headless Chromium: what it shows, how it is used, how old its pictures are
+	@scripts/setup.sh browser
+	cargo build --package gradcam-dashboard
+	cd examples/dashboard/browser && npm ci --no-audit --no-fund && npm test
 
 setup: ## install the Debian packages that are missing
 	@scripts/setup.sh
