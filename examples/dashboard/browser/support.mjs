@@ -53,8 +53,9 @@ export class Dashboard {
     child.on("error", (error) => (said += `${error.message}; make dashboard builds it\n`));
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (said += text));
     await until("the program answers", async () => {
+      const answers = await fetch(`${this.address}api/cameras`).then((answer) => answer.ok, () => false);
       if (child.pid === undefined || child.exitCode !== null) throw new Error(`the program ended:\n${said}`);
-      return fetch(`${this.address}api/cameras`).then((answer) => answer.ok, () => false);
+      return answers;
     });
   }
 
