@@ -24,12 +24,12 @@ after(async () => {
   await dashboard?.stop();
 });
 
-/** What a page needs to read the time: milliseconds since 1970 modulo 65536, as 16 blocks along the lower edge, the highest bit first. */
+/** What a page needs to read the time: milliseconds since 1970 modulo 65536, as 16 blocks over the upper half, the highest bit first. */
 function installReader() {
   const small = new OffscreenCanvas(16, 1).getContext("2d", { willReadFrequently: true });
   globalThis.ageOf = (picture, width, height) => {
     // The middle of each block, away from where they blur into each other.
-    for (let bit = 0; bit < 16; bit += 1) small.drawImage(picture, ((bit + 0.4) * width) / 16, height * 0.94, width / 80, height / 60, bit, 0, 1, 1);
+    for (let bit = 0; bit < 16; bit += 1) small.drawImage(picture, ((bit + 0.4) * width) / 16, height * 0.4, width / 80, height / 60, bit, 0, 1, 1);
     const { data } = small.getImageData(0, 0, 16, 1);
     let time = 0;
     for (let bit = 0; bit < 16; bit += 1) time = time * 2 + (data[bit * 4] > 127 ? 1 : 0);

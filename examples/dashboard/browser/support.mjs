@@ -2,13 +2,17 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const PROGRAM = process.env.DASHBOARD ?? `${ROOT}target/debug/gradcam-dashboard`;
+const MODEL = process.env.MODEL ?? `${ROOT}models/efficientnet-lite0.onnx`;
+/** Where the tests of the library look too. */
+const runtime = () => `${ROOT}runtime/${readdirSync(`${ROOT}runtime`).find((name) => name.startsWith("libonnxruntime.so."))}`;
+const ENVIRONMENT = { ...process.env, ORT_DYLIB_PATH: process.env.ORT_DYLIB_PATH ?? runtime() };
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 export const SHOTS = process.env.SHOTS ?? `${ROOT}out/dashboard`;
 mkdirSync(SHOTS, { recursive: true });
@@ -47,7 +51,8 @@ export class Dashboard {
 
   async start() {
     const sources = this.#sources.flatMap((source) => ["--source", source]);
-    const child = spawn(PROGRAM, ["--bind", `127.0.0.1:${this.#port}`, ...sources, ...this.#more], { stdio: ["ignore", "pipe", "pipe"] });
+    const words = ["--bind", `127.0.0.1:${this.#port}`, "--model", MODEL, ...sources, ...this.#more];
+    const child = spawn(PROGRAM, words, { env: ENVIRONMENT, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     let said = "";
     child.on("error", (error) => (said += `${error.message}; make dashboard builds it\n`));

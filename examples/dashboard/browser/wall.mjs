@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { Camera } from "./camera.mjs";
 import { Dashboard, FOUR, moves, openBrowser, openPage, says, until } from "./support.mjs";
 
 let browser;
@@ -57,6 +58,41 @@ test("the page comes back by itself when the server is started anew (C04)", asyn
   }
   await page.locator(".banner.shown").waitFor({ state: "hidden" });
   await done();
+});
+
+test("a camera that is lost says so, comes back by itself, and the others go on (C02)", async () => {
+  const camera = new Camera();
+  await camera.on();
+  const here = await Dashboard.open([`far=${camera.address}`, "near=test:ball"]);
+  const { page, done } = await openPage(browser, here.address);
+  const [far, near] = [page.locator(".tile").nth(0), page.locator(".tile").nth(1)];
+  await moves(far.locator("canvas"));
+  await camera.off();
+  await says(far, "No signal");
+  await until("the summary counts it", async () => (await page.locator(".summary").innerText()).includes("1 without signal"));
+  await until("it is said aloud", async () => (await page.locator("[data-part=spoken]").textContent()).includes("far: No signal."));
+  await says(near, "");
+  await moves(near.locator("canvas"));
+  await camera.on();
+  await says(far, "");
+  await moves(far.locator("canvas"));
+  await until("it is said aloud", async () => (await page.locator("[data-part=spoken]").textContent()).includes("far is back."));
+  await done();
+  await here.stop();
+  await camera.off();
+});
+
+test("a model that fails: the picture goes on, and the badge says why there is no map (C03)", async () => {
+  const here = await Dashboard.open(["test:ball"], ["--set", "fault=fail-every=1"]);
+  const { page, done } = await openPage(browser, here.address);
+  const tile = page.locator(".tile").first();
+  await says(tile, "No map: ");
+  await moves(tile.locator("canvas"));
+  const { problem } = (await here.cameras())[0];
+  assert.ok(problem.length > 10, `a sentence: ${problem}`);
+  await says(tile, problem);
+  await done();
+  await here.stop();
 });
 
 test("a tile that is not on the screen, a hidden tab and a paused page take nothing from the server", async () => {
