@@ -19,6 +19,8 @@ export class History {
 
   /** Takes the numbers of a picture; true where they begin a new second. */
   take(head) {
+    // What has no picture has no time.
+    if (!head.time) return false;
     const last = this.points.at(-1);
     if (last && head.time < last.time + SECOND) return false;
     this.points.push(pointOf({ ...head.seen, time: head.time, fps: head.fps }));

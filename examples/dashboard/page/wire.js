@@ -36,10 +36,10 @@ export const cameras = async () => (await json("api/cameras")).cameras;
 export const options = () => json("api/options");
 export const timeline = async (id) => (await json(camera(id, "/timeline"))).points;
 
-/** Changes some settings; the state as it is then. */
+/** Changes some settings; the state as it is then. It comes once the camera plays with them, which a model may take a while for. */
 export function change(id, settings) {
   const headers = { "content-type": "application/json" };
-  return json(camera(id), { method: "PATCH", headers, body: JSON.stringify(settings) });
+  return json(camera(id), { method: "PATCH", patience: 150_000, headers, body: JSON.stringify(settings) });
 }
 
 export const snapshot = async (id) => (await ask(camera(id, "/snapshot"))).blob();
