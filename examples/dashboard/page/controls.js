@@ -15,9 +15,6 @@ const CONTROLS = [
   { name: "threshold", label: "Threshold", kind: "share", hint: "for contour and mask" },
 ];
 
-/** What takes longer than this is said to be on its way. */
-const SLOW = 400;
-
 /** Each kind: its field, and which event says that it was changed. */
 const KINDS = {
   choice: { event: "change", field: () => make("select") },
@@ -61,7 +58,6 @@ class Row {
   #read = make("span", { class: "control-read" });
   #refusal = make("p", { class: "refusal", role: "alert" });
   #pending = 0;
-  #noted = "";
   node;
 
   constructor({ name, label, kind, hint, list, ...rest }, value, choices, change) {
@@ -94,23 +90,23 @@ class Row {
   }
 
   note(text) {
-    this.#noted = text;
-    this.#readOut();
+    setText(this.#read, text);
+    this.#read.title = text;
   }
 
   async #send(name, wanted, change) {
     this.#pending += 1;
     setText(this.#refusal, "");
-    const slow = setTimeout(() => this.#say("is being applied"), SLOW);
+    // A model that is opened anew takes a while.
+    this.node.setAttribute("aria-busy", "true");
     try {
       this.#value = (await change({ [name]: wanted })).settings[name];
     } catch (error) {
       setText(this.#refusal, error.message);
       this.#put(this.#value);
     }
-    clearTimeout(slow);
+    this.node.removeAttribute("aria-busy");
     this.#pending -= 1;
-    this.#readOut();
   }
 
   #put(value) {
@@ -120,13 +116,6 @@ class Row {
 
   #readOut() {
     if (this.#kind === "share") setText(this.#read, percent(this.#field.valueAsNumber));
-    else if (!this.#pending) this.#say(this.#noted);
-  }
-
-  #say(text) {
-    if (this.#kind === "share") return;
-    setText(this.#read, text);
-    this.#read.title = text;
   }
 }
 
