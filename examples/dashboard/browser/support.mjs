@@ -19,8 +19,8 @@ mkdirSync(SHOTS, { recursive: true });
 
 /** A limit for what must happen at some time; none of the tests is about how soon. */
 export const LIMIT = Number(process.env.LIMIT ?? 60_000);
-/** Sources of the program itself: they need no device and no file. */
-export const FOUR = ["test:ball", "test:smpte", "test:snow", "test:pinwheel"];
+/** Sources that move, without a device. */
+export const FOUR = [`demo video=${ROOT}media/demo.mp4`, "test:ball", "test:smpte", "test:clock"];
 
 async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");

@@ -1,7 +1,7 @@
 // The drawing of the timeline: score and share in the region as lines, the classes as a strip below. Sizes are pixels.
 
 import { makeSvg } from "./dom.js";
-import { clockMinutes } from "./format.js";
+import { clockMinutes, short } from "./format.js";
 import { pathOf } from "./history.js";
 
 const SPAN = 600_000;
@@ -91,7 +91,8 @@ export class Chart {
       const width = Math.max(this.#x(to) - x, 1);
       nodes.push(makeSvg("rect", { class: `class-${this.#colour(label)}`, x, y: STRIP.y, width, height: STRIP.height }));
       const letters = Math.floor((width - 10) / LETTER);
-      const name = label.length <= letters ? label : letters > 4 ? `${label.slice(0, letters - 1)}…` : "";
+      const word = short(label);
+      const name = word.length <= letters ? word : letters > 4 ? `${word.slice(0, letters - 1)}…` : "";
       if (name) nodes.push(makeSvg("text", { x: x + 5, y: STRIP.y + 14 }, name));
     }
     return nodes;

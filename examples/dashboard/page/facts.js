@@ -1,7 +1,7 @@
 // The numbers beside a picture, the same on a tile and in the detail view.
 
 import { setText } from "./dom.js";
-import { age, orNone, percent, rate } from "./format.js";
+import { age, orNone, percent, rate, short } from "./format.js";
 
 /** What of the rest changes too fast to be read is written at most so often. */
 const CALM = 500;
@@ -17,7 +17,8 @@ export class Facts {
   /** What was seen on the picture that is shown. */
   show({ seen, fps }) {
     const parts = this.#parts;
-    setText(parts.label, orNone(seen?.label));
+    setText(parts.label, short(seen?.label));
+    parts.label.title = seen?.label ?? "";
     setText(parts.score, percent(seen?.score));
     if (parts.bar) parts.bar.style.setProperty("--share", seen?.score ?? 0);
     const now = performance.now();

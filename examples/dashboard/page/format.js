@@ -21,6 +21,9 @@ export function age(nanoseconds) {
 export const clock = (milliseconds) => CLOCK.format(milliseconds);
 export const clockMinutes = (milliseconds) => clock(milliseconds).slice(0, 5);
 
+/** The first of a class's names: ImageNet's have several, "tabby, tabby cat". */
+export const short = (label) => (label ? label.split(",")[0] : NONE);
+
 export const orNone = (text) => text || NONE;
 
 /** A name for a file that is saved: the camera's and the time. */

@@ -1,7 +1,7 @@
 // The likeliest classes as bars, the likeliest first.
 
 import { make, setText } from "./dom.js";
-import { percentFine } from "./format.js";
+import { percentFine, short } from "./format.js";
 
 const MOST = 5;
 
@@ -23,7 +23,8 @@ export class Ranks {
     const ranked = seen?.["top-k"]?.length ? seen["top-k"] : seen?.label ? [seen] : [];
     this.#rows.forEach(({ label, score, bar }, at) => {
       const entry = ranked[at];
-      setText(label, entry ? entry.label : "–");
+      setText(label, short(entry?.label));
+      label.title = entry?.label ?? "";
       setText(score, entry ? percentFine(entry.score) : "");
       bar.style.setProperty("--share", entry?.score ?? 0);
     });

@@ -2,7 +2,7 @@
 
 import { Chart } from "./chart.js";
 import { make } from "./dom.js";
-import { age, clock, orNone, percent, rate } from "./format.js";
+import { age, clock, percent, rate, short } from "./format.js";
 import { History } from "./history.js";
 import { timeline } from "./wire.js";
 
@@ -125,7 +125,7 @@ export class Timeline {
   }
 }
 
-const wordsOf = (point) => [clock(point.time), orNone(point.label), percent(point.score), percent(point.roi), rate(point.fps), age(point.age)];
+const wordsOf = (point) => [clock(point.time), short(point.label), percent(point.score), percent(point.roi), rate(point.fps), age(point.age)];
 
 function spokenOf(point) {
   if (!point) return "Nothing yet";
