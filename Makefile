@@ -63,8 +63,8 @@ bench: build runtime model ## time plain against explained inference, and each s
 	target/release/gradcam bench $(MODEL)
 	cargo bench --quiet --no-default-features --bench frame
 
-bench-peers: bench $(WEIGHTS) ## the same in torch, pytorch-grad-cam and OpenCV, where they are installed
-	$(PYTHON) benches/peers.py $(WEIGHTS)
+bench-peers: bench media $(WEIGHTS) ## the same in torch, pytorch-grad-cam and OpenCV, where they are installed
+	$(PYTHON) benches/peers.py $(WEIGHTS) $(MODEL) $(VIDEO)
 
 check-gpu: build model $(GPU_RUNTIME) ## on a machine with an NVIDIA GPU: golden maps, fall-back and times on TensorRT and CUDA (docs/tensorrt.md)
 	cargo test --test gpu -- --nocapture

@@ -1,13 +1,18 @@
-"""What others take for the same: peers.py WEIGHTS.pth. What it needs is in benches/requirements.txt.
+"""What others take for the same: peers.py WEIGHTS.pth MODEL.onnx VIDEO. What it needs is in benches/requirements.txt.
 
 Explaining: EfficientNet-Lite0 in torch and pytorch-grad-cam on the demo model's weights, printed as `gradcam bench` prints: milliseconds,
 medians, plain against explained in strict alternation. Painting: the recipes in use, OpenCV's and pytorch-grad-cam's, on a
-1080p frame, against `cargo bench --bench frame` turn by turn: least times on one thread.
+1080p frame, against `cargo bench --bench frame` turn by turn: least times on one thread. A video, file to file: the script that one
+would write, OpenCV's reader and writer round both, against `gradcam annotate` on the same cores, turn by turn; models are loaded before.
 """
 
+import os
+import re
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 
@@ -161,10 +166,95 @@ def painting():
         print(f"{f'{who}, {kind}':<34} {taken:>10.3f} {own[kind]:>13.3f} {taken / own[kind]:>7.1f}")
 
 
+def script(weights, video, output, threads):
+    """The whole video in torch and OpenCV: milliseconds a frame of each part."""
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+    model = Lite0().eval()
+    model.load_state_dict(torch.load(weights, map_location="cpu"))
+    explain = GradCAM(model, [model.features])
+    source = cv2.VideoCapture(video)
+    width, height = int(source.get(cv2.CAP_PROP_FRAME_WIDTH)), int(source.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    writer = cv2.VideoWriter(output, cv2.VideoWriter_fourcc(*"mp4v"), source.get(cv2.CAP_PROP_FPS), (width, height))
+    parts, frames = dict.fromkeys(("decode", "prepare", "explain", "paint", "encode"), 0.0), 0
+
+    def timed(part, call):
+        start = time.perf_counter()
+        result = call()
+        parts[part] += (time.perf_counter() - start) * 1e3
+        return result
+
+    def prepared(frame):
+        small = cv2.cvtColor(cv2.resize(frame, (224, 224), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
+        return torch.from_numpy((numpy.float32(small) - 127) / 128).permute(2, 0, 1)[None]
+
+    def painted_frame(frame, heat):
+        return show_cam_on_image(numpy.float32(frame) / 255, cv2.resize(heat, (width, height)), use_rgb=False)
+
+    while True:
+        there, frame = timed("decode", source.read)
+        if not there:
+            break
+        x = timed("prepare", lambda: prepared(frame))
+        # No target named: the best class of each frame.
+        heat = timed("explain", lambda: explain(x, None)[0])
+        picture = timed("paint", lambda: painted_frame(frame, heat))
+        timed("encode", lambda: writer.write(picture))
+        frames += 1
+    writer.release()
+    return {part: taken / frames for part, taken in parts.items()}
+
+
+def annotated(model, video, output, threads):
+    """The same by our program: milliseconds a frame."""
+    command = ["target/release/gradcam", "annotate", video, output, "--model", model, "--threads", str(threads), "--no-audio"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    frames, seconds = re.search(r"(\d+) frames in ([\d.]+) s", said).groups()
+    return float(seconds) * 1e3 / int(frames), int(frames)
+
+
+def without(video, frames, encoder):
+    """GStreamer's part of that: milliseconds a frame to read the video, and to write it again where an encoder is named."""
+    start = time.perf_counter()
+    command = f"gst-launch-1.0 -q filesrc location={video} ! decodebin ! videoconvert ! {encoder}fakesink"
+    subprocess.run(command.split(), check=True)
+    return (time.perf_counter() - start) * 1e3 / frames
+
+
+def filming(weights, model, video):
+    """On one core with one thread, and on two with two."""
+    x264 = "x264enc pass=qual quantizer=20 speed-preset=superfast option-string=bframes=0:mbtree=1:rc-lookahead=10:weightp=1 ! "
+    print(f"\n{f'{os.path.basename(video)}, ms a frame':<34} {'cores':>7} {'whole':>10} {'frames/s':>13} {'ratio':>7}  parts")
+    everywhere = os.sched_getaffinity(0)
+    folder = tempfile.mkdtemp()
+    try:
+        for cores in (1, 2):
+            os.sched_setaffinity(0, sorted(everywhere)[:cores])
+            ours, theirs = [], []
+            for _ in range(ROUNDS):
+                ours.append(annotated(model, video, f"{folder}/ours.mp4", cores))
+                theirs.append(script(weights, video, f"{folder}/theirs.mp4", cores))
+            whole, frames = min(ours)
+            other = min(theirs, key=lambda parts: sum(parts.values()))
+            slow = sum(other.values())
+            named = ", ".join(f"{part} {taken:.1f}" for part, taken in other.items())
+            print(f"{'OpenCV and pytorch-grad-cam':<34} {cores:>7} {slow:>10.2f} {1e3 / slow:>13.1f} {slow / whole:>7.1f}  {named}")
+            read, both = (min(without(video, frames, encoder) for _ in range(ROUNDS)) for encoder in ("", x264))
+            print(
+                f"{'gradcam annotate':<34} {cores:>7} {whole:>10.2f} {1e3 / whole:>13.1f} {'':>7}"
+                f"  decode {read:.1f}, decode and encode {both:.1f}, the rest {whole - both:.1f}"
+            )
+    finally:
+        os.sched_setaffinity(0, everywhere)
+        shutil.rmtree(folder)
+
+
 def main():
     warnings.filterwarnings("ignore")
-    explaining(sys.argv[1])
+    weights, model, video = sys.argv[1:]
+    explaining(weights)
     painting()
+    filming(weights, model, video)
 
 
 if __name__ == "__main__":

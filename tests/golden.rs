@@ -58,7 +58,7 @@ fn golden_maps(options: &Options) {
         let provider = &explainer.info().provider;
         if options.provider_library.is_some() {
             assert_eq!(
-                (provider.name, provider.nodes),
+                (provider.kind.name(), provider.nodes),
                 ("plugin", Some(provider.of)),
                 "auto takes the library that is named"
             );

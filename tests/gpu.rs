@@ -54,10 +54,10 @@ fn b42_without_a_gpu_auto_falls_back_in_order_and_says_why() {
     let Some(options) = options(false) else { return };
     let mut explainer = open(&options);
     let (provider, warnings) = (&explainer.info().provider, &explainer.info().warnings);
-    let tried: Vec<&str> = provider.tried.iter().map(|(name, _)| *name).collect();
-    assert_eq!((provider.name, &tried[..]), ("cpu", &["tensorrt", "cuda", "openvino"][..]));
-    for (name, why) in &provider.tried[..2] {
-        println!("{name}: {why}");
+    let tried: Vec<&str> = provider.tried.iter().map(|(kind, _)| kind.name()).collect();
+    assert_eq!((provider.kind.name(), &tried[..]), ("cpu", &["tensorrt", "cuda", "openvino"][..]));
+    for (kind, why) in &provider.tried[..2] {
+        println!("{}: {why}", kind.name());
         assert!(why.contains("lib") && why.contains(".so") && !why.contains("[ONNXRuntimeError]"), "{why}");
     }
     let [warning] = &warnings[..] else { panic!("one warning, not {warnings:?}") };
@@ -97,7 +97,7 @@ fn with_a_gpu_what_is_named_is_taken_and_kept() {
             let mut explainer = open(&asked);
             let info = explainer.info().clone();
             println!("start {start}: {}; {:?}", info.provider, info.warnings);
-            assert_eq!(info.provider.name, provider.name());
+            assert_eq!(info.provider.kind, provider);
             assert!(info.provider.nodes.is_some_and(|nodes| nodes * 10 > info.provider.of * 9), "most of the nodes");
             assert_eq!(info.provider.cache, (provider == Provider::TensorRt).then_some(hit));
             assert!(cosine(&map(&mut explainer, &many), &wanted) > 0.9999);

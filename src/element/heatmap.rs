@@ -1,6 +1,6 @@
 //! The pad `heatmap`, if it is requested: the map alone as grey video, beside the painted one, frame for frame.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use gst::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
@@ -11,6 +11,7 @@ use super::wishes::Live;
 use crate::error::Result;
 use crate::frame::{Color, Format, FrameMut, Matrix, Plane, Range};
 use crate::render::{Colormap, Painter, Style};
+use crate::worker::lock;
 
 /// The pad's name, and its template's.
 pub(super) const NAME: &str = "heatmap";
@@ -36,7 +37,7 @@ struct Stream {
 
 impl Heatmap {
     fn stream(&self) -> MutexGuard<'_, Stream> {
-        self.stream.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.stream)
     }
 
     pub(super) fn template() -> gst::PadTemplate {
@@ -116,7 +117,7 @@ impl Heatmap {
             let planes = vec![Plane { data: &mut pixels[..], stride }];
             let color = Color { matrix: Matrix::Bt601, range: Range::Full };
             let mut frame = FrameMut::new(Format::Gray8, info.width() as usize, info.height() as usize, color, planes)?;
-            let mut painter = self.painter.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut painter = lock(&self.painter);
             shown.paint_heat(painter.get_or_insert_with(|| Painter::new(GRAY)), &mut frame, live)?;
         }
         let mut picture = gst::Buffer::from_mut_slice(pixels);

@@ -1,7 +1,7 @@
 //! The element's life: states, caps, events and queries, each led to where it is dealt with.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use gst::glib;
@@ -20,15 +20,10 @@ use super::settings::GradCam;
 use super::tell::Tell;
 use super::words::Pen;
 use super::{message, stats};
-use crate::worker::guard;
+use crate::worker::{guard, lock};
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> =
     LazyLock::new(|| gst::DebugCategory::new("gradcam", gst::DebugColorFlags::empty(), Some("Grad-CAM on live video")));
-
-/// A poisoned lock still holds whole values here: nothing is left half changed by a panic.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 #[glib::object_subclass]
 impl ObjectSubclass for GradCam {

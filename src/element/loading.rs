@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use gst::subclass::prelude::*;
 
-use super::imp::{CAT, lock};
+use super::imp::CAT;
 use super::message;
 use super::mode::{InterimProvider, OnError};
 use super::regions::InferenceRegion;
@@ -17,7 +17,7 @@ use super::wishes::Live;
 use super::words::Pen;
 use crate::error::Error;
 use crate::explain::{ModelInfo, Options, ProviderInfo};
-use crate::worker::{Loading, News, Source, Worker, guard, open};
+use crate::worker::{Loading, News, Source, Worker, guard, lock, open};
 
 /// A model that is being opened.
 #[derive(Debug)]
@@ -223,7 +223,7 @@ impl GradCam {
         for warning in info.warnings.iter().filter(|warning| !before.contains(warning)) {
             message::remark(&*self.obj(), warning);
         }
-        if !refit || self.stats.provider() != info.provider.name {
+        if !refit || self.stats.provider() != info.provider.kind.name() {
             self.runs_on(&info.provider);
         }
         if !refit {
@@ -240,9 +240,9 @@ impl GradCam {
 
     /// Says where the model runs from now on.
     pub(super) fn runs_on(&self, provider: &ProviderInfo) {
-        self.stats.runs_on(provider.name, provider.cache);
+        self.stats.runs_on(provider.kind.name(), provider.cache);
         message::tell(&*self.obj(), &format!("the model runs on {provider}"));
-        lock(&self.settings).active_provider = Some(provider.name.into());
+        lock(&self.settings).active_provider = Some(provider.kind.name().into());
         self.obj().notify_active_provider();
     }
 

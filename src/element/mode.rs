@@ -7,8 +7,8 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 
-use super::imp::lock;
 use super::settings::GradCam;
+use crate::worker::lock;
 
 /// Values of the property `mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]

@@ -1,7 +1,7 @@
 //! What the element counts: frames, runs, the time of each stage. Any thread may add to it.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use gst::glib;
@@ -10,6 +10,7 @@ use serde_json::Map;
 
 use super::structure;
 use crate::record::{Field, Kind, field, insert_time};
+use crate::worker::lock;
 
 /// So many of the latest times are kept of each stage: percentiles are over these, and so is the frame rate.
 const RECENT: usize = 256;
@@ -91,7 +92,7 @@ struct Counts {
 
 impl Stats {
     fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// From zero.

@@ -11,7 +11,7 @@ use gst_base::prelude::*;
 use super::beside::Beside;
 use super::frame::Video;
 use super::heatmap::Picture;
-use super::imp::{CAT, lock};
+use super::imp::CAT;
 use super::loading::Load;
 use super::message;
 use super::mode::OnError;
@@ -25,7 +25,7 @@ use super::wishes::Live;
 use super::words::{Aside, Pen};
 use crate::error::Error;
 use crate::render::{Calm, OutputMode};
-use crate::worker::{Answer, Retreat, Source, guard};
+use crate::worker::{Answer, Retreat, Source, guard, lock};
 
 /// What frames need; the streaming thread's.
 #[derive(Debug, Default)]

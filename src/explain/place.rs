@@ -18,8 +18,8 @@ const ABSENT: &str = "this ONNX Runtime was built without it";
 /// What computes the explained model; as text, a line.
 #[derive(Debug, Clone, Default)]
 pub struct ProviderInfo {
-    /// The provider, as the property `execution-provider` spells it.
-    pub name: &'static str,
+    /// The provider; never [`Provider::Auto`].
+    pub kind: Provider,
     /// What the runtime calls it, where it said.
     pub runtime: Option<String>,
     /// Nodes that it took, where the runtime said; the others run on the CPU (behind TensorRT, through CUDA).
@@ -31,14 +31,14 @@ pub struct ProviderInfo {
     /// How its maps compare with the CPU's, if that was looked at.
     pub agreement: Option<Agreement>,
     /// Providers that were tried before it, with the reason that each was not taken.
-    pub tried: Vec<(&'static str, String)>,
+    pub tried: Vec<(Provider, String)>,
     /// What was said of it in [`ModelInfo::warnings`].
     warnings: Vec<String>,
 }
 
 impl fmt::Display for ProviderInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)?;
+        f.write_str(self.kind.name())?;
         if let Some(runtime) = &self.runtime {
             write!(f, " ({runtime})")?;
         }
@@ -124,8 +124,7 @@ impl Explainer {
 
     /// Where its engine runs, for others to run beside it.
     pub fn placement(&self) -> Place {
-        let provider = Provider::all().find(|provider| provider.name() == self.info.provider.name);
-        self.place_on(provider.unwrap_or_default())
+        self.place_on(self.info.provider.kind)
     }
 
     /// Moves the explained model from the CPU, where it was checked, to where it was asked to run.
@@ -135,19 +134,26 @@ impl Explainer {
         let old = std::mem::take(&mut self.info.provider);
         self.info.warnings.retain(|warning| !old.warnings.contains(warning));
         let of = self.explained.nodes().count();
-        let mut info = ProviderInfo { name: Provider::Cpu.name(), nodes: Some(of), of, ..ProviderInfo::default() };
-        let mut failed = Vec::new();
-        for provider in asked.candidates(self.options.provider_library.is_some()) {
-            if provider == Provider::Cpu {
+        let mut info = ProviderInfo { nodes: Some(of), of, ..ProviderInfo::default() };
+        let (mut tried, mut failed) = (Vec::new(), Vec::new());
+        for kind in asked.candidates(self.options.provider_library.is_some()) {
+            if kind == Provider::Cpu {
                 break;
             }
-            let name = provider.name();
-            if auto && !provider.built_in(self.options.runtime_library.as_deref())? {
-                info.tried.push((name, ABSENT.into()));
+            if auto && !kind.built_in(self.options.runtime_library.as_deref())? {
+                tried.push((kind, ABSENT.into()));
                 continue;
             }
-            let (engine, agreement) = match self.try_on(provider) {
-                Ok(done) => done,
+            match self.try_on(kind) {
+                Ok((_, ProviderInfo { agreement: Some(other), .. })) if auto && !other.holds(&self.limits()) => {
+                    failed.push(format!("{} computes other maps than the CPU ({other})", kind.name()));
+                    tried.push((kind, other.to_string()));
+                }
+                Ok((engine, taken)) => {
+                    self.engines = Engines::elsewhere(engine);
+                    info = taken;
+                    break;
+                }
                 // Nobody waits any more.
                 Err(Error::Interrupted) => return Err(Error::Interrupted),
                 Err(error) if auto => {
@@ -155,49 +161,17 @@ impl Explainer {
                         Error::Provider { why, .. } => why,
                         other => other.to_string(),
                     };
-                    failed.push(format!("{name} failed: {why}"));
-                    info.tried.push((name, why));
-                    continue;
+                    failed.push(format!("{} failed: {why}", kind.name()));
+                    tried.push((kind, why));
                 }
                 Err(error) => return Err(error),
-            };
-            if let Some(other) = agreement.as_ref().filter(|agreement| !agreement.holds(&self.limits())) {
-                if auto {
-                    failed.push(format!("{name} computes other maps than the CPU ({other})"));
-                    info.tried.push((name, other.to_string()));
-                    continue;
-                }
-                info.warnings.push(format!(
-                    "execution-provider={name} computes other maps than the CPU, which were checked: {other}; set it to cpu or auto for \
-                     maps that can be relied on"
-                ));
             }
-            let placed = engine.placed();
-            let share = placed.share(provider, of);
-            info = ProviderInfo {
-                name,
-                runtime: placed.runtime(provider).map(str::to_owned),
-                nodes: share.map(|(nodes, _)| nodes),
-                of: share.map_or(of, |(_, of)| of),
-                cache: placed.cache,
-                agreement,
-                tried: info.tried,
-                warnings: [info.warnings, placed.remarks.clone()].concat(),
-            };
-            if provider.builds() && self.options.engine_cache_dir.is_none() && cache_folder().is_none() {
-                let why = "neither XDG_CACHE_HOME nor HOME is set; set engine-cache-dir to a folder, or to none";
-                info.warnings.push(format!("no engine is kept for the next start: {why}"));
-            }
-            if info.nodes == Some(0) {
-                info.warnings.push(format!("{name} takes no node of this model: all of it runs on the CPU"));
-            }
-            self.engines = Engines::elsewhere(engine);
-            break;
         }
+        info.tried = tried;
         if !failed.is_empty() {
-            info.warnings.push(format!("execution-provider=auto runs on {}: {}", info.name, failed.join("; ")));
+            info.warnings.push(format!("execution-provider=auto runs on {}: {}", info.kind.name(), failed.join("; ")));
         }
-        if auto && info.name == Provider::Cpu.name() {
+        if auto && info.kind == Provider::Cpu {
             info.warnings.extend(self.unused());
         }
         self.info.warnings.extend(info.warnings.iter().cloned());
@@ -225,15 +199,46 @@ impl Explainer {
         model
     }
 
-    fn try_on(&mut self, provider: Provider) -> Result<(Engine, Option<Agreement>)> {
-        let mut engine = self.sessions.open_at(&self.placeable(), self.place_on(provider))?;
-        if !self.options.self_check {
-            return Ok((engine, None));
+    /// An engine on `kind`, and what is to be said of it.
+    fn try_on(&mut self, kind: Provider) -> Result<(Engine, ProviderInfo)> {
+        let mut engine = self.sessions.open_at(&self.placeable(), self.place_on(kind))?;
+        let agreement = self.options.self_check.then(|| self.agreement(&mut engine)).transpose()?;
+        let (name, of) = (kind.name(), self.explained.nodes().count());
+        let mut warnings = Vec::new();
+        if let Some(other) = agreement.filter(|agreement| !agreement.holds(&self.limits())) {
+            warnings.push(format!(
+                "execution-provider={name} computes other maps than the CPU, which were checked: {other}; set it to cpu or auto for maps \
+                 that can be relied on"
+            ));
         }
+        let placed = engine.placed();
+        warnings.extend(placed.remarks.iter().cloned());
+        if kind.builds() && self.options.engine_cache_dir.is_none() && cache_folder().is_none() {
+            let why = "neither XDG_CACHE_HOME nor HOME is set; set engine-cache-dir to a folder, or to none";
+            warnings.push(format!("no engine is kept for the next start: {why}"));
+        }
+        let share = placed.share(kind, of);
+        if let Some((0, _)) = share {
+            warnings.push(format!("{name} takes no node of this model: all of it runs on the CPU"));
+        }
+        let info = ProviderInfo {
+            kind,
+            runtime: placed.runtime(kind).map(str::to_owned),
+            nodes: share.map(|(nodes, _)| nodes),
+            of: share.map_or(of, |(_, of)| of),
+            cache: placed.cache,
+            agreement,
+            tried: Vec::new(),
+            warnings,
+        };
+        Ok((engine, info))
+    }
+
+    /// How the engine's maps compare with those of the one that is in use, on the CPU.
+    fn agreement(&mut self, engine: &mut Engine) -> Result<Agreement> {
         let sight = Sight::new(&self.info, &self.names, &self.original_names, &self.batch_shape())?;
         let here = sight.of(self.engines.of(sight.ranks(), &self.sessions, &self.explained)?, None)?;
-        let there = sight.of(&mut engine, Some(&here))?;
-        Ok((engine, Some(here.against(&there))))
+        Ok(here.against(&sight.of(engine, Some(&here))?))
     }
 
     fn place_on(&self, provider: Provider) -> Place {

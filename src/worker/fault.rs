@@ -126,7 +126,7 @@ impl Faults {
         let wrap = |model, interrupter| self.wrap(model, interrupter, limit);
         let mut worker = Worker { traps, ..Worker::with(explainer, source.batch_timeout, wrap)? };
         if poses {
-            worker.info.provider.name = POSE.name();
+            worker.info.provider.kind = POSE;
         }
         Ok(worker)
     }

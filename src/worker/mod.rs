@@ -145,7 +145,7 @@ impl Model for Explainer {
     }
 
     fn elsewhere(&self) -> Option<&'static str> {
-        Some(self.info().provider.name).filter(|&name| name != Provider::Cpu.name())
+        Some(self.info().provider.kind.name()).filter(|&name| name != Provider::Cpu.name())
     }
 
     fn on_cpu(&self) -> Result<(Box<dyn Model>, ProviderInfo)> {
@@ -163,6 +163,6 @@ pub fn guard<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 /// A poisoned lock still holds whole values here: nothing is left half changed by a panic.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

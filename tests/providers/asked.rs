@@ -36,9 +36,9 @@ fn b42_a_provider_that_is_named_works_or_is_refused() {
 fn b42_auto_takes_the_cpu_where_there_is_nothing_else_and_warns_of_nothing() {
     let explainer = open(&network(false), &options()).unwrap();
     let provider = &explainer.info().provider;
-    assert_eq!((provider.name, provider.nodes, provider.cache), ("cpu", Some(provider.of), None));
+    assert_eq!((provider.kind.name(), provider.nodes, provider.cache), ("cpu", Some(provider.of), None));
     assert!(provider.agreement.is_none(), "the CPU is not held against itself");
-    let tried: Vec<&str> = provider.tried.iter().map(|(name, _)| *name).collect();
+    let tried: Vec<&str> = provider.tried.iter().map(|(kind, _)| kind.name()).collect();
     assert_eq!(tried, ["tensorrt", "cuda", "openvino"]);
     assert!(provider.tried.iter().all(|(_, why)| why.contains("built without it")));
     assert!(explainer.info().warnings.is_empty(), "{:?}", explainer.info().warnings);
@@ -69,7 +69,7 @@ fn b42_auto_warns_once_of_a_library_that_fails() {
     std::fs::write(&text, "this is not a library, only a text\n").unwrap();
     let explainer = open(&network(false), &Options { provider_library: Some(text), ..options() }).unwrap();
     let info = explainer.info();
-    assert_eq!((info.provider.name, info.provider.tried[0].0), ("cpu", "plugin"));
+    assert_eq!((info.provider.kind.name(), info.provider.tried[0].0.name()), ("cpu", "plugin"));
     let [warning] = &info.warnings[..] else { panic!("one warning, not {:?}", info.warnings) };
     assert!(warning.contains("auto runs on cpu") && warning.contains("text.so is not a shared library"), "{warning}");
 }

@@ -12,7 +12,7 @@ fn maps_of_a_batch_are_the_cpus() {
         let explainer = open(&network_for(None, false), &asked).unwrap();
         let provider = &explainer.info().provider;
         println!("{provider}");
-        assert_eq!((provider.name, explainer.batch_size()), ("plugin", 3));
+        assert_eq!((provider.kind.name(), explainer.batch_size()), ("plugin", 3));
         assert!(provider.agreement.is_some_and(|seen| seen.cosine > 0.99999 && seen.outputs < 1e-5));
         assert!(explainer.info().warnings.is_empty(), "{:?}", explainer.info().warnings);
     }

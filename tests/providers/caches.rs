@@ -66,7 +66,7 @@ fn b43_without_a_place_to_write_the_model_runs_and_it_is_said() {
     for root in [file.join("below"), "/proc/gradcam".into()] {
         let Some(asked) = keeping(&root) else { return };
         let explainer = open(&network(false), &asked).unwrap();
-        assert_eq!(explainer.info().provider.name, "plugin");
+        assert_eq!(explainer.info().provider.kind.name(), "plugin");
         let (cache, warnings) = told(&explainer);
         let [warning] = &warnings[..] else { panic!("one warning, not {warnings:?}") };
         assert!(warning.contains(&*root.to_string_lossy()) && warning.contains("engine-cache-dir"), "{warning}");
@@ -102,7 +102,7 @@ fn b43_on_a_full_disk_the_model_runs_and_it_is_said() {
 fn child_full() {
     let Some(folder) = std::env::var_os(FULL).map(PathBuf::from) else { return };
     let explainer = open(&network(false), &keeping(&folder).unwrap()).unwrap();
-    assert_eq!(explainer.info().provider.name, "plugin");
+    assert_eq!(explainer.info().provider.kind.name(), "plugin");
     let (cache, warnings) = told(&explainer);
     let [warning] = &warnings[..] else { panic!("one warning, not {warnings:?}") };
     assert!(warning.contains("No space left") && warning.contains("no engine is kept"), "{warning}");

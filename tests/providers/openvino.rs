@@ -20,7 +20,7 @@ fn a_library_that_is_named_is_taken_and_its_maps_are_the_cpus() {
         assert!(info.warnings.is_empty(), "{:?}", info.warnings);
         println!("{}", info.provider);
         assert_eq!(
-            (info.provider.name, info.provider.runtime.as_deref()),
+            (info.provider.kind.name(), info.provider.runtime.as_deref()),
             ("plugin", Some("OpenVINOExecutionProvider"))
         );
         assert_eq!(info.provider.nodes, Some(info.provider.of));
@@ -52,16 +52,16 @@ fn b42_on_the_cpu_again_the_maps_are_the_cpus_to_the_bit() {
     let Some(asked) = plugin(Provider::Plugin) else { return };
     let explainer = open(&network(false), &asked).unwrap();
     let mut there = explainer.on_cpu().unwrap();
-    assert_eq!((there.info().provider.name, there.info().layer.as_str()), ("cpu", "features"));
+    assert_eq!((there.info().provider.kind.name(), there.info().layer.as_str()), ("cpu", "features"));
     assert_eq!(there.info().self_check, explainer.info().self_check, "nothing is checked anew");
     drop(explainer);
     let mut own = open(&network(false), &Options { execution_provider: Provider::Cpu, ..options() }).unwrap();
     assert_eq!(maps(&mut there), maps(&mut own));
     // and back
     let again = there.on(&asked).unwrap();
-    assert_eq!((again.info().provider.name, again.info().self_check.is_some()), ("plugin", true));
+    assert_eq!((again.info().provider.kind.name(), again.info().self_check.is_some()), ("plugin", true));
     // as one opens it that does not want to wait
-    assert_eq!(open(&network(false), &asked.on_cpu()).unwrap().info().provider.name, "cpu");
+    assert_eq!(open(&network(false), &asked.on_cpu()).unwrap().info().provider.kind.name(), "cpu");
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn fewer_digits_are_what_was_asked_for_and_show_in_the_figure() {
 fn its_devices_and_options_are_its_own() {
     let Some(asked) = plugin(Provider::Plugin) else { return };
     let cpu = Options { device: Some("cpu".into()), ..asked.clone() };
-    assert_eq!(open(&network(false), &cpu).unwrap().info().provider.name, "plugin");
+    assert_eq!(open(&network(false), &cpu).unwrap().info().provider.kind.name(), "plugin");
     let refused = |options: Options, words: &[&str]| {
         let error = open(&network(false), &options).expect_err("it cannot be met");
         assert!(matches!(error, Error::Provider { .. }));

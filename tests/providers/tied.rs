@@ -58,18 +58,18 @@ fn a_provider_that_computes_other_maps_is_refused_under_auto_and_told_of_by_name
     let mut own = open(&network(true), &options()).unwrap();
     let agreement = by_name.info().provider.agreement.unwrap();
     println!("{}", by_name.info().provider);
-    assert_eq!(by_name.info().provider.name, "plugin");
+    assert_eq!(by_name.info().provider.kind.name(), "plugin");
     if ill {
         assert!(agreement.cosine < 0.99 || agreement.outputs > 1e-2);
         let [warning] = &by_name.info().warnings[..] else { panic!("{:?}", by_name.info().warnings) };
         assert!(warning.contains("execution-provider=plugin computes other maps") && warning.contains("cosine of"));
         let [warning] = &auto.info().warnings[..] else { panic!("{:?}", auto.info().warnings) };
         assert!(warning.contains("auto runs on cpu") && warning.contains("cosine of"), "{warning}");
-        assert_eq!((auto.info().provider.name, auto.info().provider.tried[0].0), ("cpu", "plugin"));
+        assert_eq!((auto.info().provider.kind.name(), auto.info().provider.tried[0].0.name()), ("cpu", "plugin"));
         assert_eq!(maps(&mut auto), maps(&mut own));
     } else {
         assert!(agreement.cosine > 0.9999 && by_name.info().warnings.is_empty(), "{:?}", by_name.info().warnings);
-        assert_eq!(auto.info().provider.name, "plugin");
+        assert_eq!(auto.info().provider.kind.name(), "plugin");
     }
     maps(&mut by_name);
 }

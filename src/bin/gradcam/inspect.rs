@@ -93,7 +93,7 @@ fn resolved(info: &ModelInfo) -> Rows {
     rows.push(("layer", format!("{:?} {:?}", info.layer, info.layer_shape)));
     rows.push(("grid", info.grid.clone()));
     rows.push(("provider", info.provider.to_string()));
-    rows.extend(info.provider.tried.iter().map(|(name, why)| ("", format!("not {name}: {why}"))));
+    rows.extend(info.provider.tried.iter().map(|(kind, why)| ("", format!("not {}: {why}", kind.name()))));
     rows
 }
 
@@ -221,9 +221,9 @@ fn as_json(seen: &Inspection) -> Value {
 }
 
 fn provider_json(provider: &ProviderInfo) -> Value {
-    let tried = provider.tried.iter().map(|(name, why)| json!({ "name": name, "why": why }));
+    let tried = provider.tried.iter().map(|(kind, why)| json!({ "name": kind.name(), "why": why }));
     json!({
-        "name": provider.name,
+        "name": provider.kind.name(),
         "runtime-name": provider.runtime,
         "nodes": provider.nodes,
         "of": provider.of,

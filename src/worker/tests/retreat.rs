@@ -29,8 +29,7 @@ impl Model for Elsewhere {
         assert!(self.place.is_some(), "it is there");
         self.moves.fetch_add(1, Ordering::SeqCst);
         let moved = Elsewhere { place: None, run: self.run, moves: self.moves.clone() };
-        let mut cpu = ProviderInfo::default();
-        cpu.name = "cpu";
+        let cpu = ProviderInfo::default();
         Ok((Box::new(moved), cpu))
     }
 }
@@ -48,7 +47,8 @@ fn outcomes<const N: usize>(
         give(&mut seat, value);
         seat.wait().unwrap().result.err()
     });
-    let retreat = room.retreat().map(|retreat| format!("{}, {}, {}", retreat.from, retreat.why, retreat.to.name));
+    let retreat =
+        room.retreat().map(|retreat| format!("{}, {}, {}", retreat.from, retreat.why, retreat.to.kind.name()));
     (errors, moves.load(Ordering::SeqCst), retreat)
 }
 

@@ -32,9 +32,14 @@ const UGLY: &str = "gstreamer1.0-plugins-ugly";
 const LIBAV: &str = "gstreamer1.0-libav";
 
 const H264: Option<&str> = Some("h264parse");
-/// No B-frames: they come out of order, and players then show the whole video two frames late.
-const QUALITY: &[(&str, &str)] =
-    &[("pass", "qual"), ("quantizer", "20"), ("speed-preset", "veryfast"), ("option-string", "bframes=0")];
+/// No B-frames: they come out of order, and players then show the whole video two frames late. `superfast` with what keeps files
+/// small: those of `veryfast` to 4 %, in two thirds of its time.
+const QUALITY: &[(&str, &str)] = &[
+    ("pass", "qual"),
+    ("quantizer", "20"),
+    ("speed-preset", "superfast"),
+    ("option-string", "bframes=0:mbtree=1:rc-lookahead=10:weightp=1"),
+];
 const VPX: &[(&str, &str)] = &[("deadline", "1"), ("cpu-used", "5"), ("min-quantizer", "4"), ("max-quantizer", "32")];
 /// Microseconds of a frame that count as one bit a second: 0.15 bits a pixel at 25 frames a second.
 const BITS_PER_PIXEL_SECOND: u64 = 4;
