@@ -160,6 +160,14 @@ fn add_uri(bin: &gst::Bin, uri: &str, next: &gst::Element) -> Result<()> {
         }
         None
     });
+    // A camera's Motion JPEG is one stream: not told so, the demuxer waits for others, and no picture comes until megabytes have.
+    if let Some(parts) = decode.downcast_ref::<gst::Bin>() {
+        parts.connect_deep_element_added(|_, _, part| {
+            if part.factory().is_some_and(|it| it.name() == "multipartdemux") {
+                part.set_property("single-stream", true);
+            }
+        });
+    }
     bin.add(&decode).map_err(wiring)?;
     link_video(&decode, next);
     Ok(())
