@@ -39,10 +39,10 @@ impl IntoResponse for Refusal {
 }
 
 type Answer<T> = Result<T, Refusal>;
-type Cameras = Arc<[Arc<Camera>]>;
+pub type Cameras = Arc<[Arc<Camera>]>;
 
 /// The camera that a path names.
-struct Named(Arc<Camera>);
+pub struct Named(pub Arc<Camera>);
 
 impl FromRequestParts<Cameras> for Named {
     type Rejection = Refusal;

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use gst::glib;
 use gst::prelude::*;
 
 use crate::Result;
@@ -30,6 +31,8 @@ pub struct Film {
     keep: Duration,
     kept: Mutex<Kept>,
     viewers: Mutex<Vec<gst_app::AppSrc>>,
+    /// Where it comes from just now.
+    sink: glib::WeakRef<gst_app::AppSink>,
 }
 
 /// Access units, the oldest first; of one stream, whose caps do not change.
@@ -42,7 +45,7 @@ struct Kept {
 
 impl Film {
     pub fn new(seconds: u32) -> Film {
-        Film { keep: Duration::from_secs(seconds.into()), kept: Mutex::default(), viewers: Mutex::default() }
+        Film { keep: Duration::from_secs(seconds.into()), kept: Mutex::default(), viewers: Mutex::default(), sink: glib::WeakRef::new() }
     }
 
     /// How many look over WebRTC.
@@ -68,6 +71,7 @@ impl Film {
             gst::PadProbeReturn::Ok
         });
         let sink = sink.downcast::<gst_app::AppSink>().map_err(|_| "appsink is another element")?;
+        self.sink.set(Some(&sink));
         let film = self.clone();
         let taken = move |sink: &gst_app::AppSink| {
             let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
@@ -80,14 +84,9 @@ impl Film {
 
     fn take(&self, sample: &gst::Sample) {
         let (Some(buffer), Some(caps)) = (sample.buffer_owned(), sample.caps_owned()) else { return };
-        lock(&self.viewers).retain(|viewer| {
-            let same = viewer.caps().as_ref() == Some(&caps);
-            let sample = gst::Sample::builder().buffer(&untimed(&buffer)).caps(&caps).build();
-            // Whoever does not take what there is already misses this one; at a key frame it goes on.
-            let full = viewer.current_level_buffers() > 60;
-            let sent = if full { Ok(gst::FlowSuccess::Ok) } else if same { viewer.push_buffer(untimed(&buffer)) } else { viewer.push_sample(&sample) };
-            sent.is_ok()
-        });
+        // Whoever does not take what there is already loses the oldest, and goes on at a key frame.
+        let sample = gst::Sample::builder().buffer(&untimed(&buffer)).caps(&caps).build();
+        lock(&self.viewers).retain(|viewer| viewer.push_sample(&sample).is_ok());
         if !self.keep.is_zero() {
             lock(&self.kept).add(buffer, caps, self.keep);
         }
@@ -97,6 +96,15 @@ impl Film {
     #[cfg_attr(not(feature = "webrtc"), allow(dead_code))]
     pub fn show(&self, viewer: gst_app::AppSrc) {
         lock(&self.viewers).push(viewer);
+    }
+
+    /// Asks the encoder for a key frame, with which a viewer can begin.
+    #[cfg_attr(not(feature = "webrtc"), allow(dead_code))]
+    pub fn key_frame(&self) {
+        if let Some(sink) = self.sink.upgrade() {
+            // Where nothing is encoded yet, the first frame is one.
+            sink.send_event(gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build());
+        }
     }
 
     /// Forgets a viewer.

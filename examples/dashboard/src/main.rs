@@ -2,7 +2,7 @@
 //!
 //! `source.rs` is where pictures come from, `pipeline.rs` what happens to them, `camera.rs` one camera's life round its pipelines,
 //! `outlet.rs` its newest picture with its numbers, `settings.rs` what may be changed while it plays, `timeline.rs` its last ten minutes,
-//! `clip.rs` its last seconds, `webrtc.rs` the other way of its pictures. `serve.rs` takes connections, `guard.rs` says who may ask,
+//! `clip.rs` its last seconds, `webrtc.rs` the other way of its pictures, which an `offer.rs` opens. `serve.rs` takes connections, `guard.rs` says who may ask,
 //! `api.rs` answers, `live.rs` sends pictures, `page.rs` and `metrics.rs` are what their names say. The wire: `docs/dashboard.md`.
 
 mod api;
@@ -11,6 +11,8 @@ mod clip;
 mod guard;
 mod live;
 mod metrics;
+#[cfg(feature = "webrtc")]
+mod offer;
 mod outlet;
 mod page;
 mod pipeline;
