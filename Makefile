@@ -33,7 +33,7 @@ SECONDS := 60
 FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing
 
-.PHONY: help demo test build install install-system uninstall uninstall-system deb lint bench bench-peers check-gpu zoo zoo-timings fuzz soak docs setup runtime openvino gpu-runtime model photos media clean
+.PHONY: help demo test build install install-system uninstall uninstall-system deb lint bench bench-peers check-gpu zoo zoo-timings fuzz soak docs check-dashboard setup runtime openvino gpu-runtime model photos media clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' Makefile | awk -F' - ' '{ printf "%-22s%s\n", $$1, $$2 }'
@@ -119,6 +119,12 @@ soak: setup runtime ## play streams through all that can change or go wrong, and
 
 docs: setup ## write docs/properties.md from what the element says of itself
 	GRADCAM_WRITE_DOCS=1 cargo test --quiet --test element properties_page::
+
+# `DASHBOARD=PROGRAM` takes another program; screenshots go to out/dashboard.
+check-dashboard: runtime model media ## the dashboard's page in headless Chromium: what it shows, how it is used, how old its pictures are
+	@scripts/setup.sh browser
+	cargo build --package gradcam-dashboard --features fault-injection
+	cd examples/dashboard/browser && npm ci --no-audit --no-fund && npm test
 
 setup: ## install the Debian packages that are missing
 	@scripts/setup.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing, if any; sudo is used only where needed, and nothing is done where all is there.
+# `scripts/setup.sh browser`: those of the dashboard's browser tests too.
 set -euo pipefail
 
 missing=()
@@ -24,6 +25,11 @@ need python3 python3 --version
 need python3-pip python3 -m pip --version
 need python3-gi /usr/bin/python3 -c 'import gi'
 need gir1.2-gstreamer-1.0 /usr/bin/python3 -c 'import gi; gi.require_version("Gst", "1.0"); from gi.repository import Gst'
+if [[ ${1:-} == browser ]]; then
+    need chromium chromium --version
+    need nodejs node --version
+    need npm npm --version
+fi
 
 if ! command -v cargo >/dev/null; then
     echo "setup: cargo is missing; install Rust 1.92 or later (https://rustup.rs), then run this again" >&2

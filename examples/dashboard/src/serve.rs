@@ -1,0 +1,73 @@
+//! Takes connections: so many at once, whose requests come in time and are not too large.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+use crate::Result;
+
+/// A request's head is there after so long, or never.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// And is no larger.
+const HEAD: usize = 32 << 10;
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 39\r\n\
+                      connection: close\r\n\r\n{\"error\": \"there are too many viewers\"}";
+
+pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| format!("cannot listen at {address}: {error}; choose another with --bind"))
+}
+
+/// Serves until it cannot any more.
+pub async fn run(listener: TcpListener, router: Router, most: u32) -> Result<()> {
+    let places = Arc::new(Semaphore::new(most as usize));
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of files, say: those that are open go on.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let (places, router) = (places.clone(), router.clone());
+        match places.try_acquire_owned() {
+            Ok(place) => drop(tokio::spawn(async move {
+                connection(stream, router).await;
+                drop(place);
+            })),
+            Err(_) => drop(tokio::spawn(turn_away(stream))),
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router) {
+    let _ = stream.set_nodelay(true);
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .max_buf_size(HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .with_upgrades();
+    // Whoever breaks off or sends nonsense has been answered as far as possible.
+    let _ = served.await;
+}
+
+async fn turn_away(mut stream: TcpStream) {
+    let _ = tokio::time::timeout(Duration::from_secs(1), stream.write_all(FULL)).await;
+}
+
+/// Ends when the user wants it.
+pub async fn stopped() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut end = signal(SignalKind::terminate()).map_err(|error| format!("signals cannot be heard: {error}"))?;
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = end.recv() => {}
+    }
+    Ok(())
+}
