@@ -31,10 +31,11 @@ uninstall() {
     # Of our own folder nothing is left; the others are not ours.
     [[ $(basename "$3") != gradcam ]] || rmdir --ignore-fail-on-non-empty "${DESTDIR:-}$3" 2>/dev/null || true
 }
-"$verb" 644 target/release/libgstgradcam.so "$plugins"
+built=${CARGO_TARGET_DIR:-target}/release
+"$verb" 644 "$built/libgstgradcam.so" "$plugins"
 "$verb" 644 "$library" "$own"
 "$verb" 644 "$model" "$own"
-"$verb" 755 target/release/gradcam "$programs"
+"$verb" 755 "$built/gradcam" "$programs"
 
 if [[ $verb == uninstall || -n ${DESTDIR:-} ]]; then
     exit 0
