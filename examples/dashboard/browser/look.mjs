@@ -1,13 +1,15 @@
 // Screenshots for people to look at, of every view in every dress; what can be asked of them by rule is asked.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, afterEach, before, test } from "node:test";
 import { Dashboard, FOUR, moves, openBrowser, openPage, SHOTS, until } from "./support.mjs";
 
 let browser;
 before(async () => {
   browser = await openBrowser();
 });
+// A test that has failed leaves its page open.
+afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
 after(async () => {
   await browser?.close();
 });
