@@ -18,7 +18,7 @@ PROFILE :=
 PYTHON ?= python3
 # `make zoo ZOO_PYTHON=...` gives the path of one that has what scripts/zoo/requirements.txt lists, in place of an environment of its own.
 ZOO_PYTHON ?= out/zoo/venv/bin/python
-demo build install bench bench-peers check-gpu zoo zoo-timings: PROFILE := --release
+demo build install bench bench-peers check-gpu dashboard zoo zoo-timings: PROFILE := --release
 
 export ORT_DYLIB_PATH ?= $(CURDIR)/$(RUNTIME)
 
@@ -30,7 +30,7 @@ SECONDS := 60
 FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing
 
-.PHONY: help demo test build install lint bench bench-peers check-gpu zoo zoo-timings fuzz soak check-dashboard setup runtime openvino gpu-runtime model photos media clean
+.PHONY: help demo test build install lint bench bench-peers check-gpu zoo zoo-timings fuzz soak dashboard check-dashboard setup runtime openvino gpu-runtime model photos media clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' Makefile | awk -F' - ' '{ printf "%-20s%s\n", $$1, $$2 }'
@@ -44,6 +44,8 @@ demo: setup runtime model media build ## a real video, annotated by a real class
 
 test: setup runtime model photos ## run all tests
 	cargo test --features fault-injection
+	@scripts/setup.sh dashboard
+	cargo test --package gradcam-dashboard --features fault-injection
 
 build: setup ## build the plugin and the program: target/release/libgstgradcam.so and target/release/gradcam
 	cargo build --release --lib --bins --examples # the examples keep cargo from building dependencies twice
@@ -52,10 +54,13 @@ install: build runtime model ## install plugin, program, runtime library and dem
 	scripts/install.sh $(RUNTIME) $(MODEL)
 
 lint: ## formatting and lints, as strict as they go
-	cargo fmt --check
+	cargo fmt --all --check
 	cargo clippy --all-targets --features fault-injection -- -D warnings
 	cargo clippy --lib --bins -- -D warnings -D clippy::unwrap_used
 	cargo clippy --no-default-features -- -D warnings
+	@scripts/setup.sh dashboard
+	cargo clippy --package gradcam-dashboard --all-targets --features fault-injection -- -D warnings
+	cargo clippy --package gradcam-dashboard --bins --no-default-features -- -D warnings -D clippy::unwrap_used
 	SYSTEM_DEPS_GSTREAMER_ANALYTICS_1_0_NO_PKG_CONFIG=1 SYSTEM_DEPS_GSTREAMER_ANALYTICS_1_0_LIB=gstanalytics-1.0 \
 		cargo clippy --lib --features v1_24 -- -D warnings # as far as it goes where GStreamer is older
 
@@ -99,6 +104,12 @@ fuzz: ## look for files that break the reader or the surgery, with libFuzzer
 
 soak: setup runtime ## play streams through all that can change or go wrong, and see what is lost and what grows
 	GRADCAM_SOAK_SECONDS=$(SECONDS) cargo test --features fault-injection --test element -- --ignored --exact soak::soak --nocapture
+
+# `make dashboard ARGS='--source rtsp://... --bind 0.0.0.0:8090 --token ...'`; `ARGS=--help` says what there is.
+dashboard: setup runtime model media ## cameras in the browser, with their heat maps: http://127.0.0.1:8090/ (docs/dashboard.md)
+	@scripts/setup.sh dashboard
+	cargo build --release --package gradcam-dashboard
+	@exec target/release/gradcam-dashboard --model $(MODEL) $(ARGS)
 
 # `DASHBOARD=PROGRAM` takes another program; screenshots go to out/dashboard.
 check-dashboard: runtime model media ## the dashboard's page in headless Chromium: what it shows, how it is used, how old its pictures are

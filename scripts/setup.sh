@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing, if any; sudo is used only where needed, and nothing is done where all is there.
-# `scripts/setup.sh browser`: those of the dashboard's browser tests too.
+# `scripts/setup.sh dashboard`: those of the dashboard too; `scripts/setup.sh browser`: and those of its browser tests.
 set -euo pipefail
 
 missing=()
@@ -22,6 +22,10 @@ need gstreamer1.0-plugins-ugly gst-inspect-1.0 --exists x264enc
 need gstreamer1.0-libav gst-inspect-1.0 --exists avdec_h264
 need python3 python3 --version
 need python3-pip python3 -m pip --version
+if [[ ${1:-} == dashboard || ${1:-} == browser ]]; then
+    need libgstreamer-plugins-bad1.0-dev pkg-config --exists gstreamer-webrtc-1.0 gstreamer-sdp-1.0
+    need gstreamer1.0-nice gst-inspect-1.0 --exists nicesink
+fi
 if [[ ${1:-} == browser ]]; then
     need chromium chromium --version
     need nodejs node --version

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query};
+use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderValue, StatusCode, request};
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -17,10 +18,8 @@ use serde_json::{Map, Value, json};
 
 use crate::camera::Camera;
 use crate::guard::{self, Guard};
-use crate::{live, metrics, page, settings};
+use crate::{live, metrics, page, serve, settings};
 
-/// Bodies are a few settings, or an SDP offer.
-const BODY: usize = 64 << 10;
 /// What a viewer may say on its socket, which is nothing.
 const SAID: usize = 4 << 10;
 /// A picture comes within this, or not at all.
@@ -72,7 +71,7 @@ pub fn router(cameras: Vec<Arc<Camera>>, guard: Guard) -> Router {
         .nest("/api/cameras/{id}", one)
         .fallback(page::file)
         .method_not_allowed_fallback(async || Refusal(StatusCode::METHOD_NOT_ALLOWED, "it cannot be asked so".into()))
-        .layer(DefaultBodyLimit::max(BODY))
+        .layer(from_fn(serve::whole))
         .layer(from_fn_with_state(guard, guard::check))
         .layer(map_response(sealed))
         .with_state(cameras)
@@ -164,12 +163,13 @@ struct Live {
 async fn pictures(
     Named(camera): Named,
     asked: Result<Query<Live>, QueryRejection>,
-    socket: WebSocketUpgrade,
+    socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer<Response> {
     let Query(Live { width }) = asked
         .ok()
         .filter(|asked| asked.width.is_none_or(|width| width > 0))
         .ok_or_else(|| Refusal(StatusCode::UNPROCESSABLE_ENTITY, "width is a number of pixels".into()))?;
+    let socket = socket.map_err(|error| Refusal(error.status(), format!("live pictures come by WebSocket: {}", error.body_text())))?;
     let socket = socket.max_message_size(SAID).max_frame_size(SAID);
     Ok(socket.on_upgrade(move |socket| live::run(socket, camera, width)))
 }

@@ -1,9 +1,8 @@
-//! One camera: its element, which stays, and the pipelines round it, which come and go with its source.
+//! One camera as all others see it: how it is, what was seen last, its settings as they are changed.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use gst::prelude::*;
@@ -12,28 +11,22 @@ use serde_json::{Map, Value, json};
 
 use crate::Result;
 use crate::clip::Film;
-use crate::outlet::{Beside, Outlet, TILE};
+use crate::outlet::{Beside, Outlet, WIDTHS};
+use crate::pipeline::Pipeline;
 use crate::settings;
 use crate::source::{Source, make};
 use crate::timeline::Timeline;
-use crate::pipeline;
 
-/// A source that gives no picture for so long is lost.
-const SILENCE: Duration = Duration::from_secs(5);
-/// The first one may take longer: a network camera is asked, a model is read.
-const FIRST: Duration = Duration::from_secs(15);
-/// A lost source is tried again after so long at first, and at last.
-const SOON: Duration = Duration::from_millis(500);
-const LATE: Duration = Duration::from_secs(5);
 /// A change of settings is believed in once so many frames have gone out with it.
 const SETTLED: u64 = 3;
 /// How long that is waited for, and for a model.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
 const PATIENCE_MODEL: Duration = Duration::from_secs(120);
 
 /// What all cameras have in common.
 pub struct Plan {
     pub model: Option<PathBuf>,
+    pub labels_file: Option<PathBuf>,
     pub properties: Vec<(String, String)>,
     /// Seconds kept for clips.
     pub keep: u32,
@@ -45,19 +38,19 @@ pub struct Camera {
     pub source: Source,
     /// The element `gradcam`, which holds the settings.
     pub painter: gst::Element,
-    pub tile: Arc<Outlet>,
-    pub full: Arc<Outlet>,
+    pub pipeline: Pipeline,
+    /// One for each of [`WIDTHS`].
+    outlets: Vec<Arc<Outlet>>,
     pub film: Arc<Film>,
-    probed: AtomicBool,
     frames: AtomicU64,
     life: Mutex<Life>,
-    stop: Condvar,
     changing: Mutex<()>,
 }
 
 #[derive(Default)]
 struct Life {
     state: State,
+    /// Why it does not play, or why there is no map.
     problem: Option<String>,
     fps: f64,
     size: (i32, i32),
@@ -65,13 +58,14 @@ struct Life {
     timeline: Timeline,
     /// Times that the source was lost.
     losses: u64,
-    /// WARNINGs of the element, the newest; and how many there were.
-    remark: String,
-    remarks: u64,
+    /// What the element said against the settings, the newest; and how often it did.
+    refusal: String,
+    refusals: u64,
+    /// Why no model could be opened.
+    unopened: Option<String>,
     /// Models that were begun to be opened, and those that this came to an end for.
     begun: u64,
     ended: u64,
-    stop: bool,
 }
 
 /// How a camera is, as the wire says it.
@@ -101,13 +95,6 @@ impl Default for Beside {
     }
 }
 
-/// Why a pipeline was left.
-enum End {
-    Stopped,
-    Lost(String),
-    Failed(String),
-}
-
 /// A lock whose holder panicked still holds whole values here.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -116,66 +103,63 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Camera {
     pub fn new(id: u32, source: Source, plan: &Plan) -> Result<Arc<Camera>> {
         source.check()?;
-        let painter = make("gradcam")?;
-        let mut properties: Vec<(&str, String)> = Vec::new();
-        if let Some(model) = &plan.model {
-            std::fs::File::open(model).map_err(|error| format!("the model {model:?} cannot be read: {error}"))?;
-            properties.push(("model", model.to_string_lossy().into_owned()));
-        }
-        let told = [("mode", "async"), ("post-messages", "true"), ("message-interval", "1000000000"), ("top-k", "5")];
-        properties.extend(told.map(|(name, value)| (name, value.to_string())));
-        properties.extend(plan.properties.iter().map(|(name, value)| (name.as_str(), value.clone())));
-        for (name, value) in properties {
-            let pspec = painter
-                .find_property(name)
-                .ok_or_else(|| format!("--set {name}={value}: the element gradcam has no such property"))?;
-            let read = settings::read(&pspec, &value);
-            let value = read.ok_or_else(|| format!("--set {name}={value}: the property cannot be that"))?;
-            painter.set_property_from_value(name, &value);
-        }
-        let (tile, full) = (Arc::new(Outlet::new(Some(TILE))), Arc::new(Outlet::new(None)));
-        Ok(Arc::new(Camera {
+        let painter = painter(plan)?;
+        let outlets: Vec<_> = WIDTHS.iter().map(|width| Arc::new(Outlet::new(*width))).collect();
+        let film = Arc::new(Film::new(plan.keep));
+        let camera = Arc::new(Camera {
             id,
             source,
+            pipeline: Pipeline::new(&painter)?,
             painter,
-            tile,
-            full,
-            film: Arc::new(Film::new(plan.keep)),
-            probed: AtomicBool::new(false),
+            outlets,
+            film,
             frames: AtomicU64::new(0),
             life: Mutex::default(),
-            stop: Condvar::new(),
             changing: Mutex::new(()),
-        }))
+        });
+        for outlet in &camera.outlets {
+            let told = Arc::downgrade(&camera);
+            let beside = move || told.upgrade().map(|camera| camera.beside()).unwrap_or_default();
+            camera.pipeline.branch(&outlet.make(beside)?)?;
+        }
+        camera.pipeline.branch(&camera.film.make()?)?;
+        camera.listen()?;
+        Ok(camera)
     }
 
-    /// Plays it on a thread of its own, until [`Camera::stop`].
-    pub fn start(self: &Arc<Camera>) -> Result<JoinHandle<()>> {
-        let camera = self.clone();
-        let thread = std::thread::Builder::new().name(format!("camera {}", self.id)).spawn(move || camera.keep());
-        thread.map_err(|error| format!("a thread could not be started: {error}"))
+    /// Frames that went out of the element.
+    pub fn frames(&self) -> u64 {
+        self.frames.load(Ordering::Relaxed)
     }
 
-    pub fn stop(&self) {
-        lock(&self.life).stop = true;
-        self.stop.notify_all();
-    }
-
-    /// Whether this is asked for the first time.
-    pub fn first_time(&self) -> bool {
-        !self.probed.swap(true, Ordering::Relaxed)
-    }
-
-    /// A frame went out of the element.
-    pub fn count(&self, pad: &gst::Pad) {
-        self.frames.fetch_add(1, Ordering::Relaxed);
+    /// A picture comes from the source: it plays.
+    pub fn arrives(&self) {
         let mut life = lock(&self.life);
         if life.state != State::Playing {
-            let number = |caps: &gst::Caps, name| caps.structure(0)?.get::<i32>(name).ok();
-            let caps = pad.current_caps();
-            let caps = caps.as_ref();
-            life.size = caps.and_then(|caps| number(caps, "width").zip(number(caps, "height"))).unwrap_or_default();
             (life.state, life.problem) = (State::Playing, None);
+        }
+    }
+
+    /// The source does not play: who looks is told, since no picture says it.
+    pub fn misses(&self, state: State, why: String) {
+        {
+            let mut life = lock(&self.life);
+            life.losses += u64::from(life.state == State::Playing);
+            (life.state, life.problem, life.fps, life.last) = (state, Some(why), 0.0, None);
+        }
+        let beside = self.beside();
+        for outlet in &self.outlets {
+            outlet.blank(&beside);
+        }
+    }
+
+    /// A second is over, in which that many frames went out.
+    pub fn second(&self, frames: u64, took: Duration) {
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+        let life = &mut *lock(&self.life);
+        life.fps = (frames as f64 / took.as_secs_f64() * 10.0).round() / 10.0;
+        if life.state == State::Playing {
+            life.timeline.add(time, life.last.as_ref(), life.fps);
         }
     }
 
@@ -189,9 +173,16 @@ impl Camera {
         lock(&self.life).state == State::Playing
     }
 
-    /// Pictures of at most that width, if one is asked for: the smaller ones where they do.
+    /// Pictures of at most that width, if one is asked for: the widest of those, or the smallest that there are.
     pub fn outlet(&self, width: Option<i32>) -> &Outlet {
-        if width.is_some_and(|width| width <= TILE) { &self.tile } else { &self.full }
+        let own = lock(&self.life).size.0;
+        let narrower = width.filter(|&width| own == 0 || width < own);
+        let fits = |outlet: &&Arc<Outlet>| match (outlet.width, narrower) {
+            (None, None) => true,
+            (Some(width), Some(wanted)) => width <= wanted,
+            _ => false,
+        };
+        self.outlets.iter().rev().find(fits).unwrap_or(&self.outlets[0])
     }
 
     /// STATE of the wire.
@@ -220,7 +211,7 @@ impl Camera {
     }
 
     pub fn viewers(&self) -> usize {
-        self.tile.viewers() + self.full.viewers() + self.film.viewers()
+        self.outlets.iter().map(|outlet| outlet.viewers()).sum::<usize>() + self.film.viewers()
     }
 
     pub fn timeline(&self) -> Value {
@@ -229,7 +220,7 @@ impl Camera {
 
     /// Frames that went out of the element, and how often the source was lost.
     pub fn counts(&self) -> (u64, u64) {
-        (self.frames.load(Ordering::Relaxed), lock(&self.life).losses)
+        (self.frames(), lock(&self.life).losses)
     }
 
     /// Probability of the class that was explained last; no number where there is none.
@@ -250,180 +241,128 @@ impl Camera {
         let settings = settings::parse(&self.painter, wanted)?;
         let before: Vec<settings::Setting> =
             settings.iter().map(|(name, _)| (*name, self.painter.property_value(name))).collect();
-        let remarks = lock(&self.life).remarks;
         let set = |settings: &[settings::Setting]| {
             for (name, value) in settings {
                 self.painter.set_property_from_value(name, value);
             }
         };
+        let refusals = lock(&self.life).refusals;
         set(&settings);
-        self.settle(settings::opens_model(&settings));
-        let refused = Some(lock(&self.life)).filter(|life| life.remarks > remarks).map(|life| life.remark.clone());
-        refused.map_or(Ok(()), |sentence| {
-            set(&before);
-            Err(sentence)
-        })
+        let settled = if settings::are_tried(&settings) { self.settle() } else { Ok(()) };
+        let refused = Some(lock(&self.life)).filter(|life| life.refusals > refusals).map(|life| life.refusal.clone());
+        refused.map_or(settled, Err).inspect_err(|_| set(&before))
     }
 
     /// Waits until what was set has been seen by frames, and what is opened for it is open; not longer than it takes at most.
-    fn settle(&self, model: bool) {
-        let frames = || self.frames.load(Ordering::Relaxed);
+    fn settle(&self) -> Result<()> {
         let wait = |patience: Duration, done: &dyn Fn() -> bool| {
             let end = Instant::now() + patience;
-            while !done() && Instant::now() < end && self.is_playing() {
+            loop {
+                if done() {
+                    return Ok(());
+                }
+                if !self.is_playing() || Instant::now() > end {
+                    return Err("the camera has no picture that this could be tried on; try again when it plays".to_string());
+                }
                 std::thread::sleep(Duration::from_millis(5));
             }
         };
-        let before = frames();
-        wait(PATIENCE, &|| frames() >= before + SETTLED);
-        if model {
-            let opened = || Some(lock(&self.life)).is_some_and(|life| life.ended >= life.begun);
-            wait(PATIENCE_MODEL, &opened);
-            let before = frames();
-            wait(PATIENCE, &|| frames() >= before + SETTLED);
+        let frames = || {
+            let before = self.frames();
+            wait(PATIENCE, &|| self.frames() >= before + SETTLED)
+        };
+        frames()?;
+        let is_open = || Some(lock(&self.life)).is_some_and(|life| life.ended >= life.begun);
+        if !is_open() {
+            wait(PATIENCE_MODEL, &is_open)?;
+            frames()?;
         }
+        Ok(())
     }
 
-    fn keep(self: Arc<Camera>) {
-        let mut wait = SOON;
-        loop {
-            let before = self.frames.load(Ordering::Relaxed);
-            let end = pipeline::build(&self).map_or_else(End::Failed, |pipeline| self.play(&pipeline));
-            let (state, why) = match end {
-                End::Stopped => return,
-                End::Lost(why) => (State::Lost, why),
-                End::Failed(why) => (State::Failed, why),
-            };
-            {
-                let mut life = lock(&self.life);
-                life.losses += u64::from(life.state == State::Playing);
-                (life.state, life.problem, life.fps, life.last) = (state, Some(why), 0.0, None);
-            }
-            let beside = self.beside();
-            self.tile.blank(&beside);
-            self.full.blank(&beside);
-            wait = if self.frames.load(Ordering::Relaxed) > before { SOON } else { (wait * 2).min(LATE) };
-            let life = lock(&self.life);
-            let waited = self.stop.wait_timeout_while(life, wait, |life| !life.stop);
-            if waited.unwrap_or_else(PoisonError::into_inner).0.stop {
-                return;
-            }
-        }
-    }
-
-    fn play(self: &Arc<Camera>, pipeline: &gst::Pipeline) -> End {
-        let end = self.follow(pipeline);
-        let _ = pipeline.set_state(gst::State::Null);
-        if let Some(bus) = pipeline.bus() {
-            bus.unset_sync_handler();
-        }
-        let _ = pipeline.remove(&self.painter);
-        end
-    }
-
-    fn follow(self: &Arc<Camera>, pipeline: &gst::Pipeline) -> End {
-        let Some(bus) = pipeline.bus() else { return End::Failed("a pipeline without a bus".into()) };
-        self.listen(&bus);
-        if pipeline.set_state(gst::State::Playing).is_err() {
-            let error = bus.pop_filtered(&[gst::MessageType::Error]);
-            let end = error.and_then(|message| self.hear(pipeline, &message));
-            return end.unwrap_or_else(|| End::Lost("it does not start".into()));
-        }
-        let frames = || self.frames.load(Ordering::Relaxed);
-        let (begin, mut counted, mut second) = (frames(), frames(), Instant::now());
-        let mut moved = Instant::now();
-        loop {
-            if let Some(end) = bus.timed_pop(gst::ClockTime::from_mseconds(100)).and_then(|it| self.hear(pipeline, &it)) {
-                return end;
-            }
-            if lock(&self.life).stop {
-                return End::Stopped;
-            }
-            let (now, passed) = (frames(), second.elapsed());
-            if passed < Duration::from_secs(1) {
-                continue;
-            }
-            if now > counted {
-                moved = Instant::now();
-            }
-            let patience = if now > begin { SILENCE } else { FIRST };
-            if moved.elapsed() > patience {
-                return End::Lost(format!("no picture for {} seconds", patience.as_secs()));
-            }
-            self.note((now - counted) as f64 / passed.as_secs_f64());
-            (counted, second) = (now, Instant::now());
-        }
-    }
-
-    /// A second is over.
-    fn note(&self, fps: f64) {
-        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
-        let life = &mut *lock(&self.life);
-        life.fps = fps;
-        if life.state == State::Playing {
-            life.timeline.add(time, life.last.as_ref(), fps);
-        }
-    }
-
-    /// What the element says of itself, taken down on the thread that says it: nothing is missed between two frames.
-    fn listen(self: &Arc<Camera>, bus: &gst::Bus) {
+    /// Hears frames that go out of the element, and what that says of itself, on the threads that it does so: nothing is missed between
+    /// two frames.
+    fn listen(self: &Arc<Camera>) -> Result<()> {
+        let pad = self.painter.static_pad("src").ok_or("an element without a source pad")?;
         let camera = Arc::downgrade(self);
-        bus.set_sync_handler(move |_, message| {
+        let kinds = gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM;
+        pad.add_probe(kinds, move |_, probe| {
+            if let Some(camera) = camera.upgrade() {
+                match &probe.data {
+                    Some(gst::PadProbeData::Buffer(_)) => drop(camera.frames.fetch_add(1, Ordering::Relaxed)),
+                    Some(gst::PadProbeData::Event(event)) => camera.sized(event),
+                    _ => {}
+                }
+            }
+            gst::PadProbeReturn::Ok
+        });
+        let camera = Arc::downgrade(self);
+        self.pipeline.bus.set_sync_handler(move |_, message| {
             if let Some(camera) = camera.upgrade().filter(|camera| message.src() == Some(camera.painter.upcast_ref())) {
                 camera.take_down(message);
             }
             gst::BusSyncReply::Pass
         });
+        Ok(())
+    }
+
+    fn sized(&self, event: &gst::Event) {
+        if let gst::EventView::Caps(caps) = event.view() {
+            let number = |name| caps.caps().structure(0)?.get::<i32>(name).ok();
+            lock(&self.life).size = number("width").zip(number("height")).unwrap_or_default();
+        }
     }
 
     fn take_down(&self, message: &gst::Message) {
         use gst::ProgressType::{Canceled, Complete, Error, Start};
-        let mut life = lock(&self.life);
         match message.view() {
-            gst::MessageView::Warning(warning) => {
-                (life.remark, life.remarks) = (warning.error().to_string(), life.remarks + 1);
+            gst::MessageView::Warning(warning) if settings::is_refusal(warning) => {
+                let life = &mut *lock(&self.life);
+                (life.refusal, life.refusals) = (warning.error().to_string(), life.refusals + 1);
             }
-            gst::MessageView::Progress(progress) => match progress.get().0 {
-                Start => life.begun += 1,
-                Complete | Canceled | Error => life.ended += 1,
-                _ => {}
-            },
+            gst::MessageView::Progress(progress) => {
+                let (kind, _, text) = progress.get();
+                let life = &mut *lock(&self.life);
+                match kind {
+                    Start => life.begun += 1,
+                    Complete | Canceled | Error => life.ended += 1,
+                    _ => return,
+                }
+                life.unopened = (kind == Error).then(|| text.to_string());
+            }
             gst::MessageView::Element(_) => {
                 if let Some(record) = Record::from_message(message) {
-                    life.problem = record.reason.clone().filter(|_| !record.annotated);
+                    let life = &mut *lock(&self.life);
+                    let why = record.reason.as_ref().map(|reason| life.unopened.as_ref().unwrap_or(reason));
+                    life.problem = why.filter(|_| !record.annotated).cloned();
                     life.last = Some(record);
                 }
             }
             _ => {}
         }
     }
-
-    /// Whether a message is the end of the pipeline.
-    fn hear(&self, pipeline: &gst::Pipeline, message: &gst::Message) -> Option<End> {
-        match message.view() {
-            gst::MessageView::Error(error) => {
-                let why = error.error().to_string();
-                let own = message.src() == Some(self.painter.upcast_ref());
-                Some(if own { End::Failed(why) } else { End::Lost(why) })
-            }
-            gst::MessageView::Eos(_) if self.source.repeats() => again(pipeline).err().map(End::Lost),
-            gst::MessageView::Eos(_) => Some(End::Lost("the source has ended".into())),
-            gst::MessageView::Latency(_) => {
-                let _ = pipeline.recalculate_latency();
-                None
-            }
-            _ => None,
-        }
-    }
 }
 
-/// Plays a file from its beginning. The sinks of pictures do not take part in changes of state, so that time is set anew by hand.
-fn again(pipeline: &gst::Pipeline) -> Result<()> {
-    let failed = |error: &dyn std::fmt::Display| format!("it could not be played again: {error}");
-    pipeline.set_state(gst::State::Paused).map_err(|error| failed(&error))?;
-    pipeline
-        .seek_simple(gst::SeekFlags::FLUSH | gst::SeekFlags::KEY_UNIT, gst::ClockTime::ZERO)
-        .map_err(|error| failed(&error))?;
-    pipeline.set_state(gst::State::Playing).map_err(|error| failed(&error))?;
-    Ok(())
+/// The element with its properties, which a live picture never waits for.
+fn painter(plan: &Plan) -> Result<gst::Element> {
+    let painter = make("gradcam")?;
+    let mut properties: Vec<(&str, String)> = Vec::new();
+    for (name, path) in [("model", &plan.model), ("labels-file", &plan.labels_file)] {
+        if let Some(path) = path {
+            std::fs::File::open(path).map_err(|error| format!("--{name} {path:?} cannot be read: {error}"))?;
+            properties.push((name, path.to_string_lossy().into_owned()));
+        }
+    }
+    let told = [("mode", "async"), ("post-messages", "true"), ("message-interval", "1000000000"), ("top-k", "5")];
+    properties.extend(told.map(|(name, value)| (name, value.to_string())));
+    properties.extend(plan.properties.iter().map(|(name, value)| (name.as_str(), value.clone())));
+    for (name, value) in properties {
+        let pspec = painter
+            .find_property(name)
+            .ok_or_else(|| format!("--set {name}={value}: the element gradcam has no such property"))?;
+        let read = settings::read(&pspec, &value);
+        let value = read.ok_or_else(|| format!("--set {name}={value}: the property cannot be that"))?;
+        painter.set_property_from_value(name, &value);
+    }
+    Ok(painter)
 }

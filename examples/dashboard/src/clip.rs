@@ -59,7 +59,6 @@ impl Film {
 
     /// A bin that encodes, where that is wanted.
     pub fn make(self: &Arc<Self>) -> Result<gst::Bin> {
-        *lock(&self.kept) = Kept::default();
         let bin = gst::parse::bin_from_description(ENCODE, true).map_err(wiring)?;
         let (valve, sink) = (bin.by_name("valve").ok_or("no valve")?, bin.by_name("film").ok_or("no appsink")?);
         let pad = valve.static_pad("sink").ok_or("a valve without a pad")?;
@@ -83,7 +82,11 @@ impl Film {
     }
 
     fn take(&self, sample: &gst::Sample) {
-        let (Some(buffer), Some(caps)) = (sample.buffer_owned(), sample.caps_owned()) else { return };
+        let (Some(mut buffer), Some(caps)) = (sample.buffer_owned(), sample.caps_owned()) else { return };
+        // Of several streams one after the other, running time only goes on.
+        let segment = sample.segment().and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
+        let time = segment.and_then(|segment| segment.to_running_time(buffer.pts()));
+        buffer.make_mut().set_pts(time);
         // Whoever does not take what there is already loses the oldest, and goes on at a key frame.
         let sample = gst::Sample::builder().buffer(&untimed(&buffer)).caps(&caps).build();
         lock(&self.viewers).retain(|viewer| viewer.push_sample(&sample).is_ok());

@@ -3,20 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket};
 
 use crate::camera::Camera;
 
-/// A viewer that takes no picture for so long is gone.
+/// A viewer that does not take a picture within this is gone.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// One that has no picture to take is asked so often whether it is there; `serve.rs` hears it if it is not.
+const ASKED: Duration = Duration::from_secs(30);
 
 /// Sends until either side has enough.
 pub async fn run(mut socket: WebSocket, camera: Arc<Camera>, width: Option<i32>) {
     let mut shots = camera.outlet(width).watch(camera.is_playing());
+    let mut asked = tokio::time::interval_at(tokio::time::Instant::now() + ASKED, ASKED);
     loop {
-        let shot = tokio::select! {
+        let message = tokio::select! {
             changed = shots.changed() => match changed {
-                Ok(()) => shots.borrow_and_update().clone(),
+                Ok(()) => match shots.borrow_and_update().clone() {
+                    Some(shot) => Message::Binary(Bytes::from_owner(Shared(shot))),
+                    None => continue,
+                },
                 Err(_) => return,
             },
             said = socket.recv() => match said {
@@ -24,10 +31,9 @@ pub async fn run(mut socket: WebSocket, camera: Arc<Camera>, width: Option<i32>)
                 // What a viewer says is not listened to.
                 Some(Ok(_)) => continue,
             },
+            _ = asked.tick() => Message::Ping(Bytes::new()),
         };
-        let Some(shot) = shot else { continue };
-        let sent = socket.send(Message::Binary(axum::body::Bytes::from_owner(Shared(shot))));
-        if !matches!(tokio::time::timeout(PATIENCE, sent).await, Ok(Ok(()))) {
+        if !matches!(tokio::time::timeout(PATIENCE, socket.send(message)).await, Ok(Ok(()))) {
             return;
         }
     }

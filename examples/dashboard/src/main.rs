@@ -1,6 +1,6 @@
 //! `gradcam-dashboard`: a wall of cameras in the browser, each with where a classifier looks painted on it.
 //!
-//! `source.rs` is where pictures come from, `pipeline.rs` what happens to them, `camera.rs` one camera's life round its pipelines,
+//! `source.rs` is where pictures come from, `pipeline.rs` what happens to them, `camera.rs` one camera, `keeper.rs` who keeps it playing,
 //! `outlet.rs` its newest picture with its numbers, `settings.rs` what may be changed while it plays, `timeline.rs` its last ten minutes,
 //! `clip.rs` its last seconds, `webrtc.rs` the other way of its pictures, which an `offer.rs` opens. `serve.rs` takes connections, `guard.rs` says who may ask,
 //! `api.rs` answers, `live.rs` sends pictures, `page.rs` and `metrics.rs` are what their names say. The wire: `docs/dashboard.md`.
@@ -9,6 +9,7 @@ mod api;
 mod camera;
 mod clip;
 mod guard;
+mod keeper;
 mod live;
 mod metrics;
 #[cfg(feature = "webrtc")]
@@ -27,6 +28,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -45,6 +47,9 @@ struct Args {
     /// The ONNX classifier [default: the installed demo model]
     #[arg(long)]
     model: Option<PathBuf>,
+    /// Class names: one a line, or JSON [default: the model's metadata, else a file beside the model]
+    #[arg(long)]
+    labels_file: Option<PathBuf>,
     /// A property of the element gradcam for all cameras, such as execution-provider=cuda, any number of times
     #[arg(long = "set", value_name = "PROPERTY=VALUE", value_parser = property)]
     properties: Vec<(String, String)>,
@@ -57,6 +62,9 @@ struct Args {
     /// Seconds of each camera that are kept for clips; 0 = none
     #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(..=600))]
     keep: u32,
+    /// A source that gives no picture for so many seconds is lost, and tried again
+    #[arg(long, default_value_t = 5, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    lost_after: u64,
     /// Connections at once, at most
     #[arg(long, default_value_t = 512, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536))]
     max_connections: u32,
@@ -86,20 +94,21 @@ fn run(args: Args) -> Result<()> {
     gstgradcam::plugin_register_static()
         .map_err(|error| format!("the element gradcam could not be registered: {error}"))?;
     let sources = if args.sources.is_empty() { source::built_in() } else { args.sources };
-    let plan = Plan { model: args.model, properties: args.properties, keep: args.keep };
+    let plan = Plan { model: args.model, labels_file: args.labels_file, properties: args.properties, keep: args.keep };
     let cameras =
         (1..).zip(sources).map(|(id, source)| Camera::new(id, source, &plan)).collect::<Result<Vec<Arc<Camera>>>>()?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("threads could not be started: {error}"))?;
     runtime.block_on(async {
-        let listener = serve::bind(args.bind).await?;
-        let keepers = cameras.iter().map(Camera::start).collect::<Result<Vec<_>>>()?;
+        let listener = serve::bind(args.bind)?;
+        let silence = Duration::from_secs(args.lost_after);
+        let keepers = cameras.iter().map(|camera| keeper::start(camera, silence)).collect::<Result<Vec<_>>>()?;
         println!("http://{}/", listener.local_addr().unwrap_or(args.bind));
         let done = tokio::select! {
             done = serve::run(listener, api::router(cameras.clone(), guard), args.max_connections) => done,
             done = serve::stopped() => done,
         };
         for camera in &cameras {
-            camera.stop();
+            keeper::stop(camera);
         }
         let ended = tokio::task::spawn_blocking(|| keepers.into_iter().try_for_each(std::thread::JoinHandle::join));
         ended.await.ok().and_then(std::result::Result::ok).ok_or("a camera did not end well; please report it")?;

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use crate::Result;
 use crate::source::wiring;
 
-/// The widest picture for a tile of the wall.
-pub const TILE: i32 = 640;
+/// The widest that pictures of each size are, the smallest first; `None` = as the camera gives them.
+pub const WIDTHS: [Option<i32>; 4] = [Some(320), Some(640), Some(1280), None];
 
 /// A message of the live WebSocket, as it is sent.
 pub type Shot = Arc<Vec<u8>>;
@@ -21,7 +21,7 @@ pub type Shot = Arc<Vec<u8>>;
 #[derive(Debug)]
 pub struct Outlet {
     /// The widest that it makes them; `None` = as they are.
-    width: Option<i32>,
+    pub width: Option<i32>,
     sender: watch::Sender<Option<Shot>>,
 }
 
@@ -62,13 +62,13 @@ impl Outlet {
 
     /// A bin that encodes pictures of this size while somebody looks; `beside` is asked for each.
     pub fn make(self: &Arc<Self>, beside: impl Fn() -> Beside + Send + 'static) -> Result<gst::Bin> {
-        let size = self.width.map(|width| format!("video/x-raw,width=[1,{width}],pixel-aspect-ratio=1/1 ! "));
+        let width = self.width.map(|width| format!(",width=[1,{width}]")).unwrap_or_default();
+        // JPEG has all 256 levels, of which video leaves some out.
         let description = format!(
             "valve name=valve drop-mode=forward-sticky-events \
              ! queue leaky=downstream max-size-buffers=1 max-size-bytes=0 max-size-time=0 \
-             ! videoconvert ! videoscale ! {}jpegenc quality=80 \
-             ! appsink name=pictures sync=false async=false max-buffers=1 drop=true",
-            size.unwrap_or_default()
+             ! videoconvertscale ! video/x-raw,format=I420,colorimetry=1:4:0:0,pixel-aspect-ratio=1/1{width} \
+             ! jpegenc quality=80 ! appsink name=pictures sync=false async=false max-buffers=1 drop=true"
         );
         let bin = gst::parse::bin_from_description(&description, true).map_err(wiring)?;
         let (valve, sink) = (bin.by_name("valve").ok_or("no valve")?, bin.by_name("pictures").ok_or("no appsink")?);

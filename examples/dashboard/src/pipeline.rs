@@ -1,63 +1,41 @@
-//! What happens to a camera's pictures: source, the element `gradcam`, and from there to pictures for the page and to film.
-
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+//! What happens to a camera's pictures: the element `gradcam`, and from there to pictures for the page and to film. It plays also while
+//! there is no source; the model stays open, and viewers stay.
 
 use gst::prelude::*;
 
 use crate::Result;
-use crate::camera::Camera;
-use crate::outlet::stamp;
 use crate::source::{make, wiring};
 
-/// A new pipeline round the camera's own element, which must be in no other.
-pub fn build(camera: &Arc<Camera>) -> Result<gst::Pipeline> {
-    let pipeline = gst::Pipeline::new();
-    let source = camera.source.make()?;
-    let (queue, tee) = (make("queue")?, make("tee")?);
-    queue.set_property("max-size-buffers", 3u32);
-    let painter = &camera.painter;
-    pipeline.add_many([source.upcast_ref(), &queue, painter, &tee]).map_err(wiring)?;
-    gst::Element::link_many([source.upcast_ref(), &queue, painter, &tee]).map_err(wiring)?;
-    for outlet in [&camera.tile, &camera.full] {
-        let camera = Arc::downgrade(camera);
-        let beside = move || camera.upgrade().map(|camera| camera.beside()).unwrap_or_default();
-        branch(&pipeline, &tee, &outlet.make(beside)?)?;
-    }
-    branch(&pipeline, &tee, &camera.film.make()?)?;
-    watch(camera);
-    Ok(pipeline)
+/// A pipeline without its source.
+pub struct Pipeline {
+    pub pipeline: gst::Pipeline,
+    pub bus: gst::Bus,
+    /// Where a source is linked.
+    pub entry: gst::Pad,
+    tee: gst::Element,
 }
 
-fn branch(pipeline: &gst::Pipeline, tee: &gst::Element, bin: &gst::Bin) -> Result<()> {
-    pipeline.add(bin).map_err(wiring)?;
-    tee.link(bin).map_err(wiring)
-}
-
-/// Once a camera: each picture that comes in is stamped, and each that goes out is counted.
-fn watch(camera: &Arc<Camera>) {
-    let painter = &camera.painter;
-    let (Some(sink), Some(src)) = (painter.static_pad("sink"), painter.static_pad("src")) else { return };
-    if !camera.first_time() {
-        return;
+impl Pipeline {
+    pub fn new(painter: &gst::Element) -> Result<Pipeline> {
+        let pipeline = gst::Pipeline::new();
+        // Sources come and go, this clock stays.
+        pipeline.use_clock(Some(&gst::SystemClock::obtain()));
+        let (queue, tee) = (make("queue")?, make("tee")?);
+        // Where pictures come faster than they can be painted, the newest count.
+        queue.set_property_from_str("leaky", "downstream");
+        queue.set_property("max-size-buffers", 3u32);
+        queue.set_property("max-size-bytes", 0u32);
+        queue.set_property("max-size-time", 0u64);
+        pipeline.add_many([&queue, painter, &tee]).map_err(wiring)?;
+        gst::Element::link_many([&queue, painter, &tee]).map_err(wiring)?;
+        let entry = queue.static_pad("sink").ok_or("a queue without a pad")?;
+        let bus = pipeline.bus().ok_or("a pipeline without a bus")?;
+        Ok(Pipeline { pipeline, bus, entry, tee })
     }
-    let element = painter.downgrade();
-    sink.add_probe(gst::PadProbeType::BUFFER, move |_, probe| {
-        if let Some(buffer) = probe.buffer_mut() {
-            let buffer = buffer.make_mut();
-            // Motion JPEG comes without times, which encoders cannot do without.
-            if buffer.pts().is_none() {
-                buffer.set_pts(element.upgrade().and_then(|element| element.current_running_time()));
-            }
-            stamp(buffer, SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
-        }
-        gst::PadProbeReturn::Ok
-    });
-    let counted = Arc::downgrade(camera);
-    src.add_probe(gst::PadProbeType::BUFFER, move |pad, _| {
-        if let Some(camera) = counted.upgrade() {
-            camera.count(pad);
-        }
-        gst::PadProbeReturn::Ok
-    });
+
+    /// One more that gets all pictures.
+    pub fn branch(&self, bin: &gst::Bin) -> Result<()> {
+        self.pipeline.add(bin).map_err(wiring)?;
+        self.tee.link(bin).map_err(wiring)
+    }
 }

@@ -6,11 +6,11 @@ use serde_json::{Map, Value, json};
 
 use crate::Result;
 
-/// Properties, spelt as the element does. The first ones open the model anew.
+/// Properties, spelt as the element does. Of the first ones only a model or a frame shows whether they can be.
 const SETTINGS: &[&str] =
-    &["method", "target-layer", "target-class", "alpha", "colormap", "output-mode", "threshold", "roi"];
-/// How many of them do so.
-const MODEL: usize = 2;
+    &["method", "target-layer", "target-class", "roi", "alpha", "colormap", "output-mode", "threshold"];
+/// How many of them are so.
+const TRIED: usize = 4;
 
 /// A setting that was understood.
 pub type Setting = (&'static str, glib::Value);
@@ -79,9 +79,15 @@ fn no_value(name: &str, text: &str, pspec: &glib::ParamSpec) -> String {
     format!("{name}={text} cannot be; it may be {can}")
 }
 
-/// Whether one of them opens the model anew.
-pub fn opens_model(settings: &[Setting]) -> bool {
-    settings.iter().any(|(name, _)| SETTINGS[..MODEL].contains(name))
+/// Whether one of them must be tried before it is believed.
+pub fn are_tried(settings: &[Setting]) -> bool {
+    settings.iter().any(|(name, _)| SETTINGS[..TRIED].contains(name))
+}
+
+/// Whether a WARNING is an error in what was set: not a remark, which has no error inside, and not a run of the model that failed.
+pub fn is_refusal(warning: &gst::message::Warning) -> bool {
+    let has_error_inside = warning.debug().is_some_and(|debug| debug.contains('\n'));
+    has_error_inside && !warning.error().is::<gst::StreamError>()
 }
 
 fn value_to_json(value: &glib::Value) -> Value {

@@ -3,11 +3,13 @@
 mod clock;
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use gst::glib;
 use gst::prelude::*;
 
 use crate::Result;
+use crate::camera::lock;
 
 /// A source and its name on the page.
 #[derive(Debug, Clone)]
@@ -76,6 +78,14 @@ impl Source {
         }
     }
 
+    /// What GStreamer says of it, without what should not be told.
+    pub fn discreet(&self, text: &str) -> String {
+        match &self.kind {
+            Kind::Uri(uri) => text.replace(uri.as_str(), &self.told),
+            _ => text.to_string(),
+        }
+    }
+
     /// Whether it begins anew where it ends.
     pub fn repeats(&self) -> bool {
         matches!(self.kind, Kind::File(_))
@@ -87,6 +97,9 @@ impl Source {
         // What is not live by itself is played as fast as it is seen.
         let paced = matches!(&self.kind, Kind::File(_)) || matches!(&self.kind, Kind::Uri(u) if u.starts_with("http"));
         let last = make(if paced { "clocksync" } else { "identity" })?;
+        if paced {
+            begin_now(&last);
+        }
         let convert = make("videoconvert")?;
         bin.add_many([&convert, &last]).and_then(|()| convert.link(&last)).map_err(wiring)?;
         match &self.kind {
@@ -153,6 +166,9 @@ fn add_raw(bin: &gst::Bin, source: &gst::Element, next: &gst::Element) -> Result
 fn add_uri(bin: &gst::Bin, uri: &str, next: &gst::Element) -> Result<()> {
     let decode = make("uridecodebin")?;
     decode.set_property("uri", uri);
+    // Sound is not decoded.
+    decode.set_property("expose-all-streams", false);
+    decode.set_property("caps", gst::Caps::new_empty_simple("video/x-raw"));
     decode.connect("source-setup", false, |values| {
         let source = values.get(1).and_then(|value| value.get::<gst::Element>().ok());
         if let Some(source) = source.filter(|source| source.factory().is_some_and(|it| it.name() == "rtspsrc")) {
@@ -173,9 +189,43 @@ fn add_uri(bin: &gst::Bin, uri: &str, next: &gst::Element) -> Result<()> {
     Ok(())
 }
 
+/// Each stream, and each one after a seek, begins at the time that it is now, so that times only go on, and gives pictures without a
+/// time (Motion JPEG) that one.
+fn begin_now(sync: &gst::Element) {
+    let Some(pad) = sync.static_pad("sink") else { return };
+    let segment = Mutex::new(gst::FormattedSegment::<gst::ClockTime>::new());
+    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |pad, probe| {
+        let now = pad.parent_element().and_then(|sync| sync.current_running_time());
+        match &mut probe.data {
+            Some(gst::PadProbeData::Event(event)) => {
+                if let gst::EventView::Segment(own) = event.view()
+                    && let Some(own) = own.segment().downcast_ref::<gst::ClockTime>()
+                {
+                    let mut moved = own.clone();
+                    moved.set_base(now);
+                    *event = gst::event::Segment::new(&moved);
+                    *lock(&segment) = moved;
+                }
+            }
+            Some(gst::PadProbeData::Buffer(buffer)) if buffer.pts().is_none() => {
+                let time = now.and_then(|now| lock(&segment).position_from_running_time(now));
+                buffer.make_mut().set_pts(time);
+            }
+            _ => {}
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
 /// Of what a decoder finds, the first video is played.
 fn link_video(decode: &gst::Element, next: &gst::Element) {
     let sink = next.static_pad("sink");
+    let first = sink.clone();
+    decode.connect_no_more_pads(move |decode| {
+        if !first.as_ref().is_some_and(|first| first.is_linked()) {
+            gst::element_error!(decode, gst::StreamError::WrongType, ("there is no video in it"));
+        }
+    });
     decode.connect_pad_added(move |_, pad| {
         let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
         let video = caps.structure(0).is_some_and(|structure| structure.name().starts_with("video/"));
