@@ -134,7 +134,7 @@ dashboard: setup runtime model media ## cameras in the browser, with their heat 
 # `DASHBOARD=PROGRAM` takes another program; screenshots go to out/dashboard.
 check-dashboard: runtime model media ## the dashboard's page in headless Chromium: what it shows, how it is used, how old its pictures are
 	@scripts/setup.sh browser
-	cargo build --package gradcam-dashboard --features fault-injection
+	cargo build --release --package gradcam-dashboard --features fault-injection
 	cd examples/dashboard/browser && npm ci --no-audit --no-fund && npm test
 
 setup: ## install the Debian packages that are missing

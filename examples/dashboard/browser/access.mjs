@@ -2,7 +2,7 @@
 
 import AxeBuilder from "@axe-core/playwright";
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, afterEach, before, test } from "node:test";
 import { Dashboard, FOUR, moves, openBrowser, openPage, until } from "./support.mjs";
 
 let browser;
@@ -11,6 +11,8 @@ before(async () => {
   browser = await openBrowser();
   dashboard = await Dashboard.open(FOUR);
 });
+// A test that has failed leaves its page open.
+afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
 after(async () => {
   await browser?.close();
   await dashboard?.stop();

@@ -2,7 +2,7 @@
 // judged: the machine that runs this may be busy.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, afterEach, before, test } from "node:test";
 import { Dashboard, moves, openBrowser, openPage, until } from "./support.mjs";
 
 const PICTURES = Number(process.env.PICTURES ?? 200);
@@ -19,6 +19,8 @@ before(async () => {
     body: JSON.stringify({ alpha: 0 }),
   });
 });
+// A test that has failed leaves its page open.
+afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
 after(async () => {
   await browser?.close();
   await dashboard?.stop();

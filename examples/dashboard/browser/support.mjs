@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
-const PROGRAM = process.env.DASHBOARD ?? `${ROOT}target/debug/gradcam-dashboard`;
+const PROGRAM = process.env.DASHBOARD ?? `${ROOT}target/release/gradcam-dashboard`;
 const MODEL = process.env.MODEL ?? `${ROOT}models/efficientnet-lite0.onnx`;
 /** Where the tests of the library look too. */
 const runtime = () => `${ROOT}runtime/${readdirSync(`${ROOT}runtime`).find((name) => name.startsWith("libonnxruntime.so."))}`;
@@ -55,7 +55,7 @@ export class Dashboard {
     const child = spawn(PROGRAM, words, { env: ENVIRONMENT, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     let said = "";
-    child.on("error", (error) => (said += `${error.message}; make dashboard builds it\n`));
+    child.on("error", (error) => (said += `${error.message}; make check-dashboard builds it\n`));
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (said += text));
     await until("the program answers", async () => {
       const answers = await fetch(`${this.address}api/cameras`).then((answer) => answer.ok, () => false);

@@ -49,6 +49,8 @@ export class Detail {
     const send = latest((wanted) => this.#setRegion(wanted));
     const region = (wanted) => {
       this.#wanted = print(wanted);
+      // It is shown at once: what is typed or moved next goes on from it.
+      this.#place(wanted);
       send(wanted);
     };
     this.#drawing = new Drawing(parts.region, region);
@@ -181,9 +183,12 @@ export class Detail {
 
   #showRegion() {
     if (this.#wanted !== null) return;
-    const { roi, "output-mode": mode } = this.#camera.settings;
-    this.#drawing.show(parse(roi), mode === "side-by-side" ? 2 : 1);
-    this.#fields.show(parse(roi));
+    this.#place(parse(this.#camera.settings.roi));
+  }
+
+  #place(region) {
+    this.#drawing.show(region, this.#camera.settings["output-mode"] === "side-by-side" ? 2 : 1);
+    this.#fields.show(region);
   }
 
   #touch(on) {

@@ -172,12 +172,12 @@ impl Keeper {
                     stamp(buffer.make_mut(), SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
                 }
                 Some(gst::PadProbeData::Event(event)) => match event.type_() {
-                    gst::EventType::FlushStart | gst::EventType::FlushStop => return gst::PadProbeReturn::Drop,
+                    gst::EventType::FlushStart | gst::EventType::FlushStop => return gst::PadProbeReturn::Handled,
                     gst::EventType::Eos => {
                         if let Some(bin) = pad.parent_element() {
                             post(&bin, ENDED);
                         }
-                        return gst::PadProbeReturn::Drop;
+                        return gst::PadProbeReturn::Handled;
                     }
                     _ => {}
                 },

@@ -93,7 +93,8 @@ impl Source {
 
     /// A bin with a pad `src` of raw video, in real time.
     pub fn make(&self) -> Result<gst::Bin> {
-        let bin = gst::Bin::builder().name("source").build();
+        // It comes to play by itself, whatever sources that failed before it have left the pipeline waiting for.
+        let bin = gst::Bin::builder().name("source").property("async-handling", true).build();
         // What is not live by itself is played as fast as it is seen.
         let paced = matches!(&self.kind, Kind::File(_)) || matches!(&self.kind, Kind::Uri(u) if u.starts_with("http"));
         let last = make(if paced { "clocksync" } else { "identity" })?;
@@ -166,9 +167,6 @@ fn add_raw(bin: &gst::Bin, source: &gst::Element, next: &gst::Element) -> Result
 fn add_uri(bin: &gst::Bin, uri: &str, next: &gst::Element) -> Result<()> {
     let decode = make("uridecodebin")?;
     decode.set_property("uri", uri);
-    // Sound is not decoded.
-    decode.set_property("expose-all-streams", false);
-    decode.set_property("caps", gst::Caps::new_empty_simple("video/x-raw"));
     decode.connect("source-setup", false, |values| {
         let source = values.get(1).and_then(|value| value.get::<gst::Element>().ok());
         if let Some(source) = source.filter(|source| source.factory().is_some_and(|it| it.name() == "rtspsrc")) {
