@@ -10,7 +10,7 @@ use crate::frame::format::Grid;
 use crate::frame::{Color, Format, FrameMut, Region};
 use blend::{Ink, Scratch, Source, blend};
 use heat::Heat;
-use kernel::TOP;
+use curve::TOP;
 use outline::Outline;
 use text::Label;
 
@@ -18,11 +18,13 @@ mod beside;
 mod blend;
 pub mod calm;
 pub mod colormap;
+mod curve;
 mod heat;
 mod kernel;
 mod outline;
 pub mod style;
 mod text;
+mod weave;
 pub mod words;
 
 pub use beside::beside;
@@ -309,9 +311,9 @@ struct Flat {
 }
 
 impl Source for Flat {
-    fn fill<S: Simd>(&mut self, _: S, _: usize, levels: &mut [u16]) -> Range<usize> {
+    fn fill<S: Simd>(&mut self, _: S, _: usize, levels: &mut [u16], warm: &mut Vec<Range<usize>>) {
         levels.fill(self.level);
-        0..self.columns
+        warm.push(0..self.columns);
     }
 }
 
@@ -321,12 +323,12 @@ struct Scale {
 }
 
 impl Source for Scale {
-    fn fill<S: Simd>(&mut self, _: S, _: usize, levels: &mut [u16]) -> Range<usize> {
+    fn fill<S: Simd>(&mut self, _: S, _: usize, levels: &mut [u16], warm: &mut Vec<Range<usize>>) {
         let step = f32::from(TOP) / self.columns.max(1) as f32;
         for (column, level) in levels.iter_mut().take(self.columns).enumerate() {
             *level = ((column as f32 + 0.5) * step) as u16;
         }
-        0..self.columns
+        warm.push(0..self.columns);
     }
 }
 
@@ -337,9 +339,9 @@ struct Lettering<'a> {
 }
 
 impl Source for Lettering<'_> {
-    fn fill<S: Simd>(&mut self, _: S, y: usize, levels: &mut [u16]) -> Range<usize> {
+    fn fill<S: Simd>(&mut self, _: S, y: usize, levels: &mut [u16], warm: &mut Vec<Range<usize>>) {
         self.label.fill(self.grid, self.columns.clone(), y, levels);
-        0..self.columns.len()
+        warm.push(0..self.columns.len());
     }
 }
 
