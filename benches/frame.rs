@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion};
 use fast_image_resize::images::{Image, ImageRef};
-use fearless_simd::Level;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fearless_simd::Level;
 use gstgradcam::frame::{Color, Format, Frame, FrameMut, Matrix, Plane, Range, Region};
 use gstgradcam::prep::{Element, Layout, Overrides, Preparer, ResizeMode, Spec};
 use gstgradcam::render::{AlphaMode, OutputMode, Painter, Smooth, Style};
@@ -193,7 +193,9 @@ fn main() {
     }
     for level in &levels[1..] {
         for format in [Format::I420, Format::Nv12, Format::Yuy2, Format::Bgr, Format::Rgbx, Format::P01010le] {
-            paint(&mut bench, &format!("paint 1080p {level:?}"), format, HD, (Style::DEFAULT, *level));
+            let name = format!("{level:?}");
+            let name = name.split('(').next().unwrap_or_default();
+            paint(&mut bench, &format!("paint 1080p {name}"), format, HD, (Style::DEFAULT, *level));
         }
     }
     for format in Format::all() {

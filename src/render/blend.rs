@@ -36,11 +36,8 @@ impl Ink {
                 (encode.apply(rgb)[component].clamp(0.0, most) * opacity + 0.5) * step
             })
         };
-        let (one, whole, drop) = if row.depth == 8 {
-            (Byte::ONE, Byte::WHOLE, Byte::DROP)
-        } else {
-            (Word::ONE, Word::WHOLE, Word::DROP)
-        };
+        let (one, whole, drop) =
+            if row.depth == 8 { (Byte::ONE, Byte::WHOLE, Byte::DROP) } else { (Word::ONE, Word::WHOLE, Word::DROP) };
         // Half of what is dropped makes it round.
         let (scale, half) = (f32::from(1u16 << drop), f32::from(1u16 << drop >> 1));
         let keep = Curve::new(|t| ((1.0 - shade(t).1) * one).min(f32::from(whole)) * scale + half);
@@ -120,7 +117,8 @@ fn blend_grids<S: Simd>(
         warm.clear();
         source.fill(simd, y, levels, warm);
         if !ink.blank {
-            warm.splice(.., [0..columns.len()]);
+            warm.clear();
+            warm.push(0..columns.len());
         }
         for grid in grids {
             let plane = &mut frame.planes[grid.plane];
@@ -179,7 +177,8 @@ fn blend_pairs<S: Simd, L: Source>(
         if ink.blank {
             unite(warm);
         } else {
-            warm.splice(.., [0..pairs.len()]);
+            warm.clear();
+            warm.push(0..pairs.len());
         }
         for part in warm.iter() {
             let rows = (&light_row[2 * part.start..], &tint_row[part.start..]);

@@ -9,8 +9,8 @@ use super::Smooth;
 use super::blend::Source;
 use super::curve::TOP;
 use super::kernel::{cubic, line};
-use crate::frame::Region;
 use crate::frame::format::Grid;
+use crate::frame::{Region, Siting};
 
 /// A map in levels.
 pub(super) struct Heat {
@@ -27,10 +27,10 @@ impl Heat {
     }
 
     /// A reader of this map for the cells of one grid, for the columns `range` of it.
-    pub(super) fn on(&self, grid: &Grid, region: Region, range: Range<usize>) -> Sampler<'_> {
-        let across = Axis::new(region.x, region.width, grid.sub_x, 0.5, self.columns);
-        // Chroma sits on the left pixel of its cell and between its rows, as MPEG-2 and all its heirs have it.
-        let down = Axis::new(region.y, region.height, grid.sub_y, 0.5 * grid.sub_y as f64, self.rows());
+    pub(super) fn on(&self, grid: &Grid, siting: Siting, region: Region, range: Range<usize>) -> Sampler<'_> {
+        let centre = |first: bool, sub: usize| if first { 0.5 } else { 0.5 * sub as f64 };
+        let across = Axis::new(region.x, region.width, grid.sub_x, centre(siting.left, grid.sub_x), self.columns);
+        let down = Axis::new(region.y, region.height, grid.sub_y, centre(siting.top, grid.sub_y), self.rows());
         let ramps = ramps(&across, range, self.smooth);
         Sampler { heat: self, down, ramps, pitch: (1.0 / across.step) as f32, row: vec![0.0; self.columns] }
     }
@@ -54,7 +54,6 @@ struct Axis {
 }
 
 /// Weights of the four values around a place `t` of the way from the second to the third, as polynomials of it.
-const BILINEAR: [[f32; 4]; 4] = [[0.0; 4], [1.0, -1.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0; 4]];
 const CATMULL_ROM: [[f32; 4]; 4] =
     [[0.0, -0.5, 1.0, -0.5], [1.0, 0.0, -2.5, 1.5], [0.0, 0.5, 2.0, -1.5], [0.0, 0.0, -0.5, 0.5]];
 
@@ -165,9 +164,15 @@ impl Sampler<'_> {
         let Heat { columns, values, smooth } = self.heat;
         let (top, t, _) = self.down.at(y, *smooth);
         let t = t as f32;
-        let weights = if *smooth == Smooth::Bicubic { CATMULL_ROM } else { BILINEAR };
+        if *smooth != Smooth::Bicubic {
+            let [_, above, below, _] = self.down.around(top).map(|line| &values[line * columns..][..*columns]);
+            for ((v, above), below) in row.iter_mut().zip(above).zip(below) {
+                *v = above + (below - above) * t;
+            }
+            return;
+        }
         row.fill(0.0);
-        for (line, [a, b, c, d]) in self.down.around(top).into_iter().zip(weights) {
+        for (line, [a, b, c, d]) in self.down.around(top).into_iter().zip(CATMULL_ROM) {
             let weight = ((d * t + c) * t + b) * t + a;
             if weight != 0.0 {
                 for (v, value) in row.iter_mut().zip(&values[line * columns..][..*columns]) {

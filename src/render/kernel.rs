@@ -2,7 +2,7 @@
 
 use fearless_simd::{Simd, i16x32, prelude::*, u8x64, u16x32};
 
-use super::curve::{Curve, Pieces, Spot, TOP, WIDTH};
+use super::curve::{Curve, Entries, Pieces, Spot, TOP, WIDTH};
 use super::weave::woven;
 
 /// Cells of a step. Rows of cells are padded to [`padded`].
@@ -16,7 +16,7 @@ pub(super) fn padded(cells: usize) -> usize {
 /// A straight line of levels, `first + step * i` at cell `i` < `length`; what is written beyond them means nothing.
 #[inline(always)]
 pub(super) fn line<S: Simd>(simd: S, (first, step): (f32, f32), length: usize, levels: &mut [u16]) {
-    // 16ths of a level from the middle of each step of cells on, so that no error grows to half a level. What lies outside
+    // 16ths of a level from the middle of each vector of cells on, so that no error grows to half a level and a bit. What lies outside
     // 16 bits wraps, and comes back for the cells of the line.
     const IOTA: [i16; WIDTH] = {
         let mut iota = [0; WIDTH];
@@ -30,17 +30,27 @@ pub(super) fn line<S: Simd>(simd: S, (first, step): (f32, f32), length: usize, l
     simd.vectorize(
         #[inline(always)]
         || {
-            let wide: i16x32<S> = i16x32::from_slice(simd, &IOTA) * ((step * 16.0).round() as i32 as i16);
+            let near: i16x32<S> = i16x32::from_slice(simd, &IOTA) * lowest(step * 16.0) as i16;
+            let far = near + lowest(step * 16.0 * WIDTH as f32) as i16;
             // with 16 bits more, below the 16ths
-            let fixed = |level: f32| (level * (16 << 16) as f32) as i64 as i32;
-            let (mut middle, stride) = (fixed(first + step * 16.0 + 0.5), fixed(step * WIDTH as f32));
-            for levels in levels.chunks_exact_mut(WIDTH).take(length.div_ceil(WIDTH)) {
-                let sum: u16x32<S> = (wide + (middle >> 16) as i16).bitcast();
-                (sum >> 4).store_slice(levels);
+            let fixed = |level: f32| lowest(level * (16 << 16) as f32);
+            let (mut middle, stride) = (fixed(first + step * 16.0 + 0.5), fixed(step * CELLS as f32));
+            for levels in levels.chunks_exact_mut(CELLS).take(length.div_ceil(CELLS)) {
+                let middle_of_near = (middle >> 16) as i16;
+                let (near, far): (u16x32<S>, u16x32<S>) =
+                    ((near + middle_of_near).bitcast(), (far + middle_of_near).bitcast());
+                (near >> 4).store_slice(&mut levels[..WIDTH]);
+                (far >> 4).store_slice(&mut levels[WIDTH..]);
                 middle = middle.wrapping_add(stride);
             }
         },
     );
+}
+
+/// The lowest bits of the nearest whole number, which are those of a sum with 3 * 2^51: quicker than a cast, which asks for NaN too.
+#[inline(always)]
+fn lowest(v: f32) -> i32 {
+    (f64::from(v) + 6_755_399_441_055_744.0).to_bits() as i32
 }
 
 /// Levels along a cubic, cut off at both ends of the scale: `c[0] + c[1] t + c[2] t^2 + c[3] t^3` with `t = first + step * i`.
@@ -57,7 +67,7 @@ pub(super) fn cubic<S: Simd>(simd: S, c: [f32; 4], (first, step): (f32, f32), le
     );
 }
 
-/// The nearest level. The lowest bits of a sum with 2^23 are its whole number: quicker than a cast, which asks for NaN too.
+/// The nearest level, as in [`lowest`].
 #[inline(always)]
 pub(super) fn to_level(v: f32) -> u16 {
     (v.max(0.0).min(f32::from(TOP)) + 8_388_608.0).to_bits() as u16
@@ -90,7 +100,7 @@ impl Sample for Byte {
     #[inline(always)]
     fn blend<S: Simd>(self, simd: S, samples: &mut [u8], keep: [u16x32<S>; 2], add: [u16x32<S>; 2]) {
         let (low, high) = u8x64::from_slice(simd, samples).widen();
-        // White on white may round to more than fits.
+        // Not even rounding wraps.
         let (low, high) = ((low * keep[0]).saturating_add(add[0]) >> 8, (high * keep[1]).saturating_add(add[1]) >> 8);
         low.relaxed_narrow(high).store_slice(samples);
     }
@@ -161,19 +171,18 @@ impl<'a, S: Simd, const N: usize> Tools<'a, S, N> {
         Self { add, keep, even: u16x32::from_slice(simd, &pattern), drop: D::DROP, whole: D::WHOLE }
     }
 
-    /// What is kept of and added to the samples of [`WIDTH`] cells.
+    /// What is kept of and added to the samples of [`WIDTH`] cells, those of vector `i` of a spot.
     #[inline(always)]
-    fn cells(&self, simd: S, levels: &[u16]) -> ([u16x32<S>; N], [u16x32<S>; N]) {
-        let spot = Spot::new(simd, levels);
+    fn cells<const V: usize>(&self, simd: S, spot: &Spot<S, V>, i: usize) -> ([u16x32<S>; N], [u16x32<S>; N]) {
         let mut add = [u16x32::splat(simd, 0); N];
         for (add, pieces) in add.iter_mut().zip(&self.add) {
             if let Some(pieces) = pieces {
-                *add = pieces.at(simd, &spot);
+                *add = pieces.at(simd, spot, i);
             }
         }
         let mut keep = [self.even; N];
         if let Some(pieces) = &self.keep {
-            let kept = pieces.at(simd, &spot) >> self.drop;
+            let kept = pieces.at(simd, spot, i) >> self.drop;
             for (keep, add) in keep.iter_mut().zip(&self.add) {
                 *keep = if add.is_some() { kept } else { u16x32::splat(simd, self.whole) };
             }
@@ -182,19 +191,33 @@ impl<'a, S: Simd, const N: usize> Tools<'a, S, N> {
         (keep, woven(simd, add))
     }
 
-    /// Blends the samples of [`CELLS`] cells.
+    /// Blends the samples of [`CELLS`] cells; those of an odd number of samples in one go, since samples are blended two vectors
+    /// at a time.
     #[inline(always)]
     fn step<D: Sample>(&self, simd: S, depth: D, levels: &[u16], bytes: &mut [u8]) {
-        if N % 2 == 0 {
+        if N % 2 == 1 {
+            self.spot(simd, depth, Spot::<S, 2>::new(simd, levels), bytes);
+        } else {
             for (levels, bytes) in levels.chunks_exact(WIDTH).zip(bytes.chunks_exact_mut(N * WIDTH * D::BYTES)) {
-                let (keep, add) = self.cells(simd, levels);
-                for (i, bytes) in bytes.chunks_exact_mut(CELLS * D::BYTES).enumerate() {
-                    depth.blend(simd, bytes, [keep[2 * i], keep[2 * i + 1]], [add[2 * i], add[2 * i + 1]]);
-                }
+                self.spot(simd, depth, Spot::<S, 1>::new(simd, levels), bytes);
             }
-            return;
         }
-        let (low, high) = (self.cells(simd, &levels[..WIDTH]), self.cells(simd, &levels[WIDTH..]));
+    }
+
+    #[inline(always)]
+    fn spot<D: Sample, const V: usize>(&self, simd: S, depth: D, spot: Spot<S, V>, bytes: &mut [u8]) {
+        // Each way by itself, since registers are few.
+        match spot.entries {
+            Entries::All => self.blend(simd, depth, &spot.told(Entries::All), bytes),
+            Entries::From(low) => self.blend(simd, depth, &spot.told(Entries::From(low)), bytes),
+            _ => self.blend(simd, depth, &spot, bytes),
+        }
+    }
+
+    #[inline(always)]
+    fn blend<D: Sample, const V: usize>(&self, simd: S, depth: D, spot: &Spot<S, V>, bytes: &mut [u8]) {
+        let low = self.cells(simd, spot, 0);
+        let high = if V == 2 { self.cells(simd, spot, 1) } else { low };
         let (keep, add) = ([low.0, high.0], [low.1, high.1]);
         for (i, bytes) in bytes.chunks_exact_mut(CELLS * D::BYTES).enumerate() {
             let [a, b] = [2 * i, 2 * i + 1];
@@ -275,9 +298,19 @@ fn step_of_pairs<S: Simd>(
     (lights, colours): (&[u16], &[u16]),
     bytes: &mut [u8],
 ) {
-    let (chroma_keep, chroma_add) = chroma.cells(simd, colours);
+    let colour = Spot::<S, 1>::new(simd, colours);
+    let (chroma_keep, chroma_add) = match colour.entries {
+        Entries::All => chroma.cells(simd, &colour.told(Entries::All), 0),
+        Entries::From(low) => chroma.cells(simd, &colour.told(Entries::From(low)), 0),
+        _ => chroma.cells(simd, &colour, 0),
+    };
     for (half, bytes) in bytes.chunks_exact_mut(CELLS).enumerate() {
-        let ([light_keep], [light_add]) = luma.cells(simd, &lights[half * WIDTH..]);
+        let light = Spot::<S, 1>::new(simd, &lights[half * WIDTH..]);
+        let ([light_keep], [light_add]) = match light.entries {
+            Entries::All => luma.cells(simd, &light.told(Entries::All), 0),
+            Entries::From(low) => luma.cells(simd, &light.told(Entries::From(low)), 0),
+            _ => luma.cells(simd, &light, 0),
+        };
         let (mut keep, mut add) = ([light_keep, chroma_keep[half]], [light_add, chroma_add[half]]);
         if !luma_first {
             (keep, add) = ([keep[1], keep[0]], [add[1], add[0]]);

@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::frame::format::Grid;
 use crate::frame::{Color, Format, FrameMut, Region};
 use blend::{Ink, Scratch, Source, blend};
-use heat::Heat;
 use curve::TOP;
+use heat::Heat;
 use outline::Outline;
 use text::Label;
 
@@ -293,14 +293,15 @@ fn draw(
     ink: &Ink,
     tools: (Level, &mut Scratch),
 ) {
+    let siting = frame.siting;
     if style.output_mode == OutputMode::Contour {
         let width = (frame.height as f32 / 270.0).max(1.5);
         let spacing = heat.spacing(region);
         blend(frame, (across, down), ink, tools, |grid, columns| {
-            Outline::new(heat.on(grid, region, columns), grid, style.threshold, width, spacing)
+            Outline::new(heat.on(grid, siting, region, columns), grid, style.threshold, width, spacing)
         });
     } else {
-        blend(frame, (across, down), ink, tools, |grid, columns| heat.on(grid, region, columns));
+        blend(frame, (across, down), ink, tools, |grid, columns| heat.on(grid, siting, region, columns));
     }
 }
 

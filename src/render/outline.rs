@@ -5,8 +5,8 @@ use std::ops::Range;
 use fearless_simd::Simd;
 
 use super::blend::Source;
-use super::heat::Sampler;
 use super::curve::TOP;
+use super::heat::Sampler;
 use super::kernel::to_level;
 use crate::frame::format::Grid;
 
