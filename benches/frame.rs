@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion};
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fearless_simd::Level;
 use gstgradcam::frame::{Color, Format, Frame, FrameMut, Matrix, Plane, Range, Region};
 use gstgradcam::prep::{Element, Layout, Overrides, Preparer, ResizeMode, Spec};
 use gstgradcam::render::{AlphaMode, OutputMode, Painter, Smooth, Style};
@@ -93,10 +94,11 @@ fn timed(work: &mut impl FnMut()) -> Duration {
 }
 
 /// Painting a frame against a copy of its memory.
-fn paint(bench: &mut Bench, group: &str, format: Format, size: (usize, usize), style: Style) {
+fn paint(bench: &mut Bench, group: &str, format: Format, size: (usize, usize), (style, level): (Style, Level)) {
     let (mut pixels, from) = (planes(format, size), planes(format, size));
     let mut to = from.clone();
     let (mut painter, map) = (Painter::new(style), map());
+    painter.set_level(level);
     bench.versus(
         group,
         format.name(),
@@ -184,8 +186,20 @@ fn main() {
         .sample_size(20)
         .configure_from_args();
     let mut bench = Bench { criterion, lines: Vec::new() };
+    let levels = Painter::levels();
+    let best = levels[0];
     for format in Format::all() {
-        paint(&mut bench, "paint 1080p", format, HD, Style::DEFAULT);
+        paint(&mut bench, "paint 1080p", format, HD, (Style::DEFAULT, best));
+    }
+    for level in &levels[1..] {
+        for format in [Format::I420, Format::Nv12, Format::Yuy2, Format::Bgr, Format::Rgbx, Format::P01010le] {
+            let name = format!("{level:?}");
+            let name = name.split('(').next().unwrap_or_default();
+            paint(&mut bench, &format!("paint 1080p {name}"), format, HD, (Style::DEFAULT, *level));
+        }
+    }
+    for format in Format::all() {
+        paint(&mut bench, "paint 4K", format, UHD, (Style::DEFAULT, best));
     }
     let variants = [
         ("by heat", Style { alpha_mode: AlphaMode::Heat, ..Style::DEFAULT }),
@@ -194,7 +208,7 @@ fn main() {
         ("contour", Style { output_mode: OutputMode::Contour, ..Style::DEFAULT }),
     ];
     for (name, style) in variants {
-        paint(&mut bench, &format!("paint 1080p {name}"), Format::Nv12, HD, style);
+        paint(&mut bench, &format!("paint 1080p {name}"), Format::Nv12, HD, (style, best));
     }
     prepare(&mut bench);
     hold(&mut bench);

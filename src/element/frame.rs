@@ -3,10 +3,10 @@
 //! The buffer is mapped whole and cut here, since `GstVideoFrame`'s slices take the last row for a full stride, which
 //! a cropped or padded buffer does not have.
 
-use gst_video::{VideoColorMatrix, VideoColorRange, VideoFormat, VideoInfo, VideoMeta};
+use gst_video::{VideoChromaSite, VideoColorMatrix, VideoColorRange, VideoFormat, VideoInfo, VideoMeta};
 
 use crate::error::{Error, Result};
-use crate::frame::{Color, Format, FrameMut, Matrix, Plane, Range};
+use crate::frame::{Color, Format, FrameMut, Matrix, Plane, Range, Siting};
 
 /// What the element takes: every row of the format table, which names formats as GStreamer does.
 pub(super) fn formats() -> impl Iterator<Item = VideoFormat> {
@@ -18,6 +18,7 @@ pub(super) fn formats() -> impl Iterator<Item = VideoFormat> {
 pub(super) struct Video {
     format: Format,
     color: Color,
+    siting: Siting,
     width: usize,
     height: usize,
     offsets: Vec<usize>,
@@ -26,10 +27,11 @@ pub(super) struct Video {
 
 impl Video {
     /// `None` for a format that is not in the table.
-    pub(super) fn new(info: &VideoInfo) -> Option<Video> {
+    pub(super) fn new(caps: &gst::Caps, info: &VideoInfo) -> Option<Video> {
         Some(Video {
             format: info.name().parse().ok()?,
             color: color(info),
+            siting: siting(caps, info),
             width: info.width() as usize,
             height: info.height() as usize,
             offsets: info.offset().to_vec(),
@@ -54,7 +56,7 @@ impl Video {
             why: "its memory cannot be mapped for writing; put a videoconvert before it".into(),
         })?;
         let planes = cut(&mut map, &offsets, &strides)?;
-        f(&mut FrameMut::new(self.format, self.width, self.height, self.color, planes)?)
+        f(&mut FrameMut::new(self.format, self.width, self.height, self.color, planes)?.sited(self.siting))
     }
 }
 
@@ -101,6 +103,18 @@ fn color(info: &VideoInfo) -> Color {
     Color { matrix, range }
 }
 
+/// What the caps say, which GStreamer 1.22 does not read itself; where they are silent it takes chroma to be left in high
+/// definition and amid all four pixels below.
+fn siting(caps: &gst::Caps, info: &VideoInfo) -> Siting {
+    let said = caps.structure(0).and_then(|caps| caps.get::<&str>("chroma-site").ok()?.parse().ok());
+    let site: VideoChromaSite = said.unwrap_or(info.chroma_site());
+    if site.is_empty() {
+        return Siting::MPEG2;
+    }
+    // What GStreamer calls `none` is JPEG's: amid all four.
+    Siting { left: site.contains(VideoChromaSite::H_COSITED), top: site.contains(VideoChromaSite::V_COSITED) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,5 +154,30 @@ mod tests {
         assert_eq!(of(I420, 2160, Some("bt2020")), (Matrix::Bt2020, Range::Limited));
         assert_eq!(of(Rgb, 480, None).1, Range::Full);
         assert_eq!(of(Rgb, 480, Some("2:1:0:0")).1, Range::Limited);
+    }
+
+    #[test]
+    fn chroma_sits_where_the_caps_say() {
+        gst::init().unwrap();
+        for (name, height, left, top) in [
+            (None, 480, false, false),
+            (None, 1080, true, false),
+            (Some("mpeg2"), 480, true, false),
+            (Some("jpeg"), 1080, false, false),
+            (Some("cosited"), 480, true, true),
+            (Some("dv"), 480, true, true),
+            (Some("v-cosited"), 480, false, true),
+        ] {
+            let caps =
+                gst::Caps::builder("video/x-raw").field("format", "I420").field("width", 64).field("height", height);
+            let caps = caps.field("framerate", gst::Fraction::new(30, 1));
+            let caps = match name {
+                Some(name) => caps.field("chroma-site", name),
+                None => caps,
+            };
+            let caps = caps.build();
+            let video = Video::new(&caps, &VideoInfo::from_caps(&caps).unwrap()).unwrap();
+            assert_eq!(video.siting, Siting { left, top }, "{name:?} {height}");
+        }
     }
 }

@@ -267,12 +267,14 @@ impl VideoFilterImpl for GradCam {
         out_caps: &gst::Caps,
         out: &gst_video::VideoInfo,
     ) -> Result<(), gst::LoggableError> {
-        let known = |info| Video::new(info).ok_or_else(|| gst::loggable_error!(CAT, "cannot paint on {caps}"));
-        let video = known(info)?;
+        let known = |caps: &gst::Caps, info| {
+            Video::new(caps, info).ok_or_else(|| gst::loggable_error!(CAT, "cannot paint on {caps}"))
+        };
+        let video = known(caps, info)?;
         // Frames on their way go as they were to go. Where they cannot, the next one will tell.
         let _ = self.safely(|| self.drain());
         let beside = (out.width() != info.width()).then(|| {
-            Beside::new(out_caps, out, known(out)?).map_err(|error| {
+            Beside::new(out_caps, out, known(out_caps, out)?).map_err(|error| {
                 message::fail(&*self.obj(), &error);
                 gst::loggable_error!(CAT, "cannot double {caps}: {error}")
             })

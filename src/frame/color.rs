@@ -40,6 +40,20 @@ pub enum Range {
     Full,
 }
 
+/// Where a sample of subsampled chroma lies among the pixels that share it: on the first of them, or amid them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Siting {
+    /// On the left one.
+    pub left: bool,
+    /// On the upper one.
+    pub top: bool,
+}
+
+impl Siting {
+    /// Left and between the rows, as MPEG-2 and all its heirs have it.
+    pub const MPEG2: Siting = Siting { left: true, top: false };
+}
+
 /// The colorimetry of a frame, as far as it matters to convert samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Color {

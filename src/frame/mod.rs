@@ -6,7 +6,7 @@ pub mod color;
 pub mod format;
 mod part;
 
-pub use color::{Color, Matrix, Range};
+pub use color::{Color, Matrix, Range, Siting};
 pub use format::Format;
 pub use part::Part;
 
@@ -36,6 +36,7 @@ pub struct FrameMut<'a> {
     pub(crate) width: usize,
     pub(crate) height: usize,
     pub(crate) color: Color,
+    pub(crate) siting: Siting,
     pub(crate) planes: Vec<Plane<&'a mut [u8]>>,
 }
 
@@ -94,7 +95,13 @@ impl<'a> FrameMut<'a> {
         mut planes: Vec<Plane<&'a mut [u8]>>,
     ) -> Result<Self> {
         check(format, width, height, &mut planes)?;
-        Ok(Self { format, width, height, color, planes })
+        Ok(Self { format, width, height, color, siting: Siting::MPEG2, planes })
+    }
+
+    /// The same with its chroma elsewhere than [`Siting::MPEG2`] has it.
+    #[must_use]
+    pub fn sited(self, siting: Siting) -> Self {
+        Self { siting, ..self }
     }
 
     /// The same picture, to read.

@@ -77,6 +77,7 @@ impl FrameMut<'_> {
             let (bytes, rows) = row.plane_size(i, left, top)?;
             planes.push(Plane { data: plane.data.get_mut(rows * plane.stride + bytes..)?, stride: plane.stride });
         }
-        Some((FrameMut { format: self.format, width, height, color: self.color, planes }, (left, top)))
+        let Self { format, color, siting, .. } = *self;
+        Some((FrameMut { format, width, height, color, siting, planes }, (left, top)))
     }
 }

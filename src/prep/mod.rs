@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use fast_image_resize::images::{CroppedImage, Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fearless_simd::{Level, Simd, dispatch};
 
 use crate::error::{Error, Result};
 use crate::frame::format::Grid;
@@ -34,6 +35,7 @@ pub struct Preparer {
     tight: Vec<u16>,
     /// One row of the small picture, a component each.
     row: [Vec<f32>; 3],
+    level: Level,
 }
 
 /// One channel of the tensor: `clamp(weights * samples + add) * scale + bias`.
@@ -47,7 +49,14 @@ struct Channel {
 impl Preparer {
     /// For one specification; buffers are kept between frames.
     pub fn new(spec: Spec) -> Self {
-        Self { spec, resizer: Resizer::new(), small: Vec::new(), tight: Vec::new(), row: Default::default() }
+        Self {
+            spec,
+            resizer: Resizer::new(),
+            small: Vec::new(),
+            tight: Vec::new(),
+            row: Default::default(),
+            level: Level::new(),
+        }
     }
 
     /// What is done to a frame.
@@ -87,7 +96,8 @@ impl Preparer {
         for (i, grid) in grids[..needed].iter().enumerate() {
             self.resize(i, grid, frame, &fit)?;
         }
-        self.write(&grids[..needed], &channels, &fit, out);
+        self.surround(&channels, &fit, out);
+        dispatch!(self.level, simd => self.write(simd, &grids[..needed], &channels, &fit, out));
         Ok(fit.region)
     }
 
@@ -157,60 +167,102 @@ impl Preparer {
         self.resizer.resize(&cells, &mut self.small[i], &options).map_err(|e| failed(&e))
     }
 
-    fn write(&mut self, grids: &[Grid], channels: &[Channel], fit: &Fit, out: &mut [f32]) {
+    /// Values from one channel, and from one pixel, to the next.
+    fn steps(&self, channels: usize) -> (usize, usize) {
+        match self.spec.layout {
+            Layout::ChannelsFirst => (self.spec.width * self.spec.height, 1),
+            Layout::ChannelsLast => (1, channels),
+        }
+    }
+
+    /// Grey above, below, left and right of the picture, where it does not fill the input.
+    fn surround(&self, channels: &[Channel], fit: &Fit, out: &mut [f32]) {
         let (width, height) = (self.spec.width, self.spec.height);
-        let (channel_step, pixel_step) = match self.spec.layout {
-            Layout::ChannelsFirst => (width * height, 1),
-            Layout::ChannelsLast => (1, channels.len()),
-        };
-        if fit.size != (width, height) {
-            for (c, channel) in channels.iter().enumerate() {
-                let gray = LETTERBOX_GRAY * channel.scale + channel.bias;
-                out[c * channel_step..].iter_mut().step_by(pixel_step).take(width * height).for_each(|v| *v = gray);
-            }
-        }
-        let (left, top) = fit.origin;
-        self.row.iter_mut().for_each(|row| row.resize(fit.size.0, 0.0));
-        for y in 0..fit.size.1 {
-            for (grid, image) in grids.iter().zip(&self.small) {
-                for (lane, component) in grid.lanes.iter().enumerate() {
-                    let Some(component) = component else { continue };
-                    let row = image.buffer().len() / fit.size.1;
-                    read(&image.buffer()[y * row..][..row], image.pixel_type(), lane, &mut self.row[*component]);
-                }
-            }
-            let first = ((top + y) * width + left) * pixel_step;
-            for (c, channel) in channels.iter().enumerate() {
-                let out = &mut out[c * channel_step + first..];
-                if pixel_step == 1 {
-                    channel.write(&self.row, out.iter_mut());
-                } else {
-                    channel.write(&self.row, out.iter_mut().step_by(pixel_step));
+        let (channel_step, pixel_step) = self.steps(channels.len());
+        let ((left, top), (right, bottom)) = (fit.origin, (fit.origin.0 + fit.size.0, fit.origin.1 + fit.size.1));
+        for (c, channel) in channels.iter().enumerate() {
+            let gray = LETTERBOX_GRAY * channel.scale + channel.bias;
+            for y in 0..height {
+                let (before, after) = if (top..bottom).contains(&y) { (left, right) } else { (width, width) };
+                for span in [0..before, after..width] {
+                    let first = c * channel_step + (y * width + span.start) * pixel_step;
+                    let rest = out.iter_mut().skip(first);
+                    rest.step_by(pixel_step).take(span.len()).for_each(|v| *v = gray);
                 }
             }
         }
+    }
+
+    #[inline(always)]
+    fn write<S: Simd>(&mut self, simd: S, grids: &[Grid], channels: &[Channel], fit: &Fit, out: &mut [f32]) {
+        let (channel_step, pixel_step) = self.steps(channels.len());
+        let ((left, top), (columns, rows)) = (fit.origin, fit.size);
+        let width = self.spec.width;
+        let Self { small, row, .. } = self;
+        row.iter_mut().for_each(|row| row.resize(columns, 0.0));
+        simd.vectorize(
+            #[inline(always)]
+            || {
+                for y in 0..rows {
+                    for (grid, image) in grids.iter().zip(&*small) {
+                        let bytes = image.buffer().len() / rows;
+                        let cells = &image.buffer()[y * bytes..][..bytes];
+                        for (lane, component) in grid.lanes.iter().enumerate() {
+                            if let Some(component) = component {
+                                read(cells, image.pixel_type(), lane, &mut row[*component]);
+                            }
+                        }
+                    }
+                    let first = ((top + y) * width + left) * pixel_step;
+                    for (c, channel) in channels.iter().enumerate() {
+                        let out = &mut out[c * channel_step + first..];
+                        if pixel_step == 1 {
+                            channel.write(row, out[..columns].iter_mut());
+                        } else {
+                            channel.write(row, out.iter_mut().step_by(pixel_step));
+                        }
+                    }
+                }
+            },
+        );
     }
 }
 
 /// One lane of a row of the small picture.
+#[inline(always)]
 fn read(row: &[u8], kind: PixelType, lane: usize, out: &mut [f32]) {
-    fn each<const N: usize>(row: &[u8], lane: usize, out: &mut [f32], value: impl Fn(&[u8; N], usize) -> f32) {
-        out.iter_mut().zip(row.as_chunks::<N>().0).for_each(|(out, cell)| *out = value(cell, lane % N));
-    }
-    let byte = f32::from;
-    let word = |low: u8, high: u8| f32::from(u16::from_ne_bytes([low, high]));
     match kind {
-        PixelType::U8 => each::<1>(row, lane, out, |cell, _| byte(cell[0])),
-        PixelType::U8x2 => each::<2>(row, lane, out, |cell, lane| byte(cell[lane])),
-        PixelType::U8x3 => each::<3>(row, lane, out, |cell, lane| byte(cell[lane])),
-        PixelType::U8x4 => each::<4>(row, lane, out, |cell, lane| byte(cell[lane])),
-        PixelType::U16 => each::<2>(row, lane, out, |cell, _| word(cell[0], cell[1])),
-        _ => each::<4>(row, 2 * lane, out, |cell, at| word(cell[at], cell[at + 1])),
+        PixelType::U8 => lane_of::<1, 1>(row, 0, out),
+        PixelType::U8x2 => lane_of::<2, 1>(row, lane, out),
+        PixelType::U8x3 => lane_of::<3, 1>(row, lane, out),
+        PixelType::U8x4 => lane_of::<4, 1>(row, lane, out),
+        PixelType::U16 => lane_of::<2, 2>(row, 0, out),
+        _ => lane_of::<4, 2>(row, lane, out),
+    }
+}
+
+/// The same of cells of `N` bytes, of samples of `B` bytes. Each lane is a loop by itself, which the compiler can then vectorise.
+#[inline(always)]
+fn lane_of<const N: usize, const B: usize>(row: &[u8], lane: usize, out: &mut [f32]) {
+    match lane {
+        0 => at_byte::<N, B>(row, 0, out),
+        1 => at_byte::<N, B>(row, B, out),
+        2 => at_byte::<N, B>(row, 2 * B, out),
+        _ => at_byte::<N, B>(row, 3 * B, out),
+    }
+}
+
+#[inline(always)]
+fn at_byte<const N: usize, const B: usize>(row: &[u8], at: usize, out: &mut [f32]) {
+    for (out, cell) in out.iter_mut().zip(row.as_chunks::<N>().0) {
+        let (low, high) = (cell[at % N], cell[(at + 1) % N]);
+        *out = if B == 1 { low.into() } else { u16::from_ne_bytes([low, high]).into() };
     }
 }
 
 impl Channel {
     /// The channel's values of a row of samples.
+    #[inline(always)]
     fn write<'a>(&self, [a, b, c]: &[Vec<f32>; 3], out: impl Iterator<Item = &'a mut f32>) {
         for (((out, a), b), c) in out.zip(a).zip(b).zip(c) {
             let level = self.weights[0] * a + self.weights[1] * b + self.weights[2] * c + self.add;

@@ -1,18 +1,13 @@
-//! The way over a frame: plane by plane, row by row, levels become colours of the frame's own format and are blended in.
+//! The way over a frame: grid by grid, row by row: levels become colours of the frame's own format and are blended in.
 
 use std::ops::Range;
 
 use fearless_simd::{Level, Simd, dispatch};
 
-use super::kernel::{
-    Coat, Curve, TOP, blend_bytes, blend_words, has_shuffles, look_up, padded, stain, stain_pairs, weave,
-};
-use crate::frame::format::{Format, Grid, Row};
+use super::curve::{Curve, TOP};
+use super::kernel::{Byte, Coat, Sample, Word, padded, stain, stain_pairs};
+use crate::frame::format::{Format, Grid, Lane};
 use crate::frame::{Color, FrameMut, Plane};
-
-// No cell of the format table has more samples, and no plane more grids.
-const LANES: usize = 4;
-const GRIDS: usize = 2;
 
 /// Colour and opacity of each level, in the samples of one format.
 #[derive(Debug)]
@@ -27,36 +22,30 @@ pub(super) struct Ink {
     blank: bool,
 }
 
-/// What is kept is reckoned in 2^15ths, so that a curve of it is smooth.
-const WHOLE: u16 = 1 << 15;
-
-/// How many bits of that are dropped for a blend, and what a step of a sample counts there when it is added.
-fn units(row: &Row) -> (u32, f32) {
-    if row.depth == 8 { (7, 256.0) } else { (0, 64.0) }
-}
-
 impl Ink {
     /// `shade` gives RGB (0..=255) and opacity (0..=1) at each level from 0 to 1.
     pub(super) fn new(format: Format, color: Color, shade: impl Fn(f32) -> ([f32; 3], f32)) -> Self {
         let row = format.row();
-        let (drop, step) = units(row);
         let encode = color.encode(row.space, row.depth);
         let most = ((1u32 << row.depth) - 1) as f32;
+        // What a step of a sample counts where it is added.
+        let step = f32::from(1u16 << (16 - row.depth));
         let add = |component: usize| {
             Curve::new(|t| {
                 let (rgb, opacity) = shade(t);
                 (encode.apply(rgb)[component].clamp(0.0, most) * opacity + 0.5) * step
             })
         };
+        let (one, whole, drop) =
+            if row.depth == 8 { (Byte::ONE, Byte::WHOLE, Byte::DROP) } else { (Word::ONE, Word::WHOLE, Word::DROP) };
         // Half of what is dropped makes it round.
-        let keep = Curve::new(|t| (1.0 - shade(t).1) * f32::from(WHOLE) + f32::from(1u16 << drop >> 1));
+        let (scale, half) = (f32::from(1u16 << drop), f32::from(1u16 << drop >> 1));
+        let keep = Curve::new(|t| ((1.0 - shade(t).1) * one).min(f32::from(whole)) * scale + half);
         let kept = |level: u16| keep.at(level) >> drop;
         let even = (0..=TOP).all(|level| kept(level) == kept(0)).then(|| kept(0));
         Self { add: [add(0), add(1), add(2)], keep, even, blank: shade(0.0).1 == 0.0 }
     }
-}
 
-impl Ink {
     /// What is done to the samples of a cell, by their components.
     #[inline(always)]
     fn coat<const N: usize>(&self, lanes: [Option<usize>; N]) -> Coat<'_, N> {
@@ -66,99 +55,18 @@ impl Ink {
 
 /// Where levels come from.
 pub(super) trait Source {
-    /// Writes the levels of the grid's row `y` for the columns that the source was made for, and what it likes behind them.
-    /// Returns which of these columns may have a level above 0.
-    fn fill<S: Simd>(&mut self, simd: S, y: usize, levels: &mut [u16]) -> Range<usize>;
+    /// Writes the levels of the grid's row `y` for the columns that the source was made for, and what it likes behind them. Adds
+    /// to `warm`, in order and apart, which of these columns may have a level above 0.
+    fn fill<S: Simd>(&mut self, simd: S, y: usize, levels: &mut [u16], warm: &mut Vec<Range<usize>>);
 }
 
 /// Rows on their way, kept from frame to frame.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    grids: [Rows; GRIDS],
-}
-
-#[derive(Debug, Default)]
-struct Rows {
-    drop: u32,
     levels: Vec<u16>,
-    /// What is added, one row for each sample of a cell, 0 where it is not a colour.
-    add: [Vec<u16>; LANES],
-    keep: Vec<u16>,
-    untouched: Vec<u16>,
-    woven_add: Vec<u16>,
-    woven_keep: Vec<u16>,
-}
-
-impl Rows {
-    fn prepare(&mut self, columns: usize, grid: &Grid, ink: &Ink, drop: u32) {
-        let whole = WHOLE >> drop;
-        self.drop = drop;
-        let length = padded(columns);
-        self.levels.resize(length, 0);
-        for (lane, row) in grid.lanes.iter().zip(&mut self.add) {
-            row.resize(length, 0);
-            if lane.is_none() {
-                row.fill(0);
-            }
-        }
-        let step = grid.lanes.len();
-        self.woven_add.resize(length * step, 0);
-        self.woven_keep.clear();
-        if let Some(kept) = ink.even {
-            let cell = grid.lanes.iter().map(|lane| if lane.is_some() { kept } else { whole });
-            self.woven_keep.extend(cell.cycle().take(length * step));
-        } else {
-            self.keep.resize(length, 0);
-            self.untouched.clear();
-            self.untouched.resize(length, whole);
-            self.woven_keep.resize(length * step, whole);
-        }
-    }
-
-    #[inline(always)]
-    fn weave<S: Simd, const N: usize>(&mut self, simd: S, grid: &Grid, even: bool) {
-        weave::<S, N>(simd, std::array::from_fn(|lane| &self.add[lane][..]), &mut self.woven_add);
-        if !even {
-            let keep = |lane: usize| if grid.lanes[lane].is_some() { &self.keep[..] } else { &self.untouched[..] };
-            weave::<S, N>(simd, std::array::from_fn(keep), &mut self.woven_keep);
-        }
-    }
-
-    /// Blends the cells from `start` on into bytes, by registers alone.
-    #[inline(always)]
-    fn stain<S: Simd>(&self, simd: S, grid: &Grid, ink: &Ink, start: usize, bytes: &mut [u8]) {
-        let levels = &self.levels[start..];
-        match *grid.lanes {
-            [a] => stain(simd, &ink.coat([a]), levels, bytes),
-            [a, b] => stain(simd, &ink.coat([a, b]), levels, bytes),
-            [a, b, c, d] => stain(simd, &ink.coat([a, b, c, d]), levels, bytes),
-            _ => {}
-        }
-    }
-
-    /// From levels to what is blended into each sample of the row.
-    #[inline(always)]
-    fn colour<S: Simd>(&mut self, simd: S, grid: &Grid, ink: &Ink) {
-        for (lane, row) in grid.lanes.iter().zip(&mut self.add) {
-            if let Some(component) = lane {
-                look_up(simd, &ink.add[*component], 0, &self.levels, row);
-            }
-        }
-        if ink.even.is_none() {
-            look_up(simd, &ink.keep, self.drop, &self.levels, &mut self.keep);
-        }
-        match grid.lanes.len() {
-            1 => {
-                std::mem::swap(&mut self.woven_add, &mut self.add[0]);
-                if ink.even.is_none() {
-                    std::mem::swap(&mut self.woven_keep, &mut self.keep);
-                }
-            }
-            2 => self.weave::<S, 2>(simd, grid, ink.even.is_some()),
-            3 => self.weave::<S, 3>(simd, grid, ink.even.is_some()),
-            _ => self.weave::<S, LANES>(simd, grid, ink.even.is_some()),
-        }
-    }
+    /// Of chroma, where luma lies between it.
+    tints: Vec<u16>,
+    warm: Vec<Range<usize>>,
 }
 
 /// Blends `ink` over the pixels `across` x `down`. `levels` gives a source for each grid and its columns.
@@ -174,59 +82,78 @@ pub(super) fn blend<L: Source>(
     if across.is_empty() || down.is_empty() {
         return;
     }
+    let grids = frame.format.row().grids;
+    if let [luma, chroma] = grids
+        && luma.plane == chroma.plane
+    {
+        let plane = &mut frame.planes[luma.plane];
+        dispatch!(level, simd => blend_pairs(simd, plane, (across, down), ink, scratch, [luma, chroma], levels));
+        return;
+    }
+    // Grids of one size have the same levels.
+    for grids in grids.chunk_by(|a, b| (a.sub_x, a.sub_y) == (b.sub_x, b.sub_y)) {
+        let Grid { sub_x, sub_y, .. } = grids[0];
+        let columns = across.start.div_ceil(sub_x)..across.end.div_ceil(sub_x);
+        let rows = down.start.div_ceil(sub_y)..down.end.div_ceil(sub_y);
+        let source = levels(&grids[0], columns.clone());
+        dispatch!(level, simd => blend_grids(simd, frame, grids, (columns, rows), ink, scratch, source));
+    }
+}
+
+#[inline(always)]
+fn blend_grids<S: Simd>(
+    simd: S,
+    frame: &mut FrameMut,
+    grids: &[Grid],
+    (columns, rows): (Range<usize>, Range<usize>),
+    ink: &Ink,
+    scratch: &mut Scratch,
+    mut source: impl Source,
+) {
     let format = frame.format.row();
-    let (drop, sample) = (units(format).0, format.sample());
-    for (index, plane) in frame.planes.iter_mut().enumerate() {
-        let grids = format.grids.iter().filter(|grid| grid.plane == index);
-        if let (true, [luma, chroma]) = (has_shuffles(level), format.grids)
-            && luma.plane == chroma.plane
-        {
-            blend_pairs(plane, (across.clone(), down.clone()), ink, (level, scratch), [luma, chroma], &levels);
-            continue;
+    let Scratch { levels, warm, .. } = scratch;
+    levels.resize(padded(columns.len()), 0);
+    for y in rows {
+        warm.clear();
+        source.fill(simd, y, levels, warm);
+        if !ink.blank {
+            warm.clear();
+            warm.push(0..columns.len());
         }
-        let mut jobs: Vec<_> = grids
-            .zip(&mut scratch.grids)
-            .map(|(grid, rows)| {
-                let columns = across.start.div_ceil(grid.sub_x)..across.end.div_ceil(grid.sub_x);
-                rows.prepare(columns.len(), grid, ink, drop);
-                (grid, levels(grid, columns.clone()), columns, rows)
-            })
-            .collect();
-        // Grids of one plane have the same rows.
-        let Some(sub) = jobs.first().map(|job| job.0.sub_y) else { continue };
-        for y in down.start.div_ceil(sub)..down.end.div_ceil(sub) {
-            let bytes = &mut plane.data[y * plane.stride..];
-            for (grid, source, columns, rows) in &mut jobs {
-                let step = grid.lanes.len();
-                dispatch!(level, simd => {
-                    let warm = source.fill(simd, y, &mut rows.levels);
-                    let part = if ink.blank { warm } else { 0..columns.len() };
-                    let samples = part.start * step..part.end * step;
-                    let first = (columns.start * step + samples.start) * sample;
-                    let bytes = &mut bytes[first..][..samples.len() * sample];
-                    if part.is_empty() {
-                    } else if sample == 1 && step != 3 && has_shuffles(level) {
-                        rows.stain(simd, grid, ink, part.start, bytes);
-                    } else {
-                        rows.colour(simd, grid, ink);
-                        let (keep, add) = (&rows.woven_keep[samples.clone()], &rows.woven_add[samples]);
-                        match sample {
-                            1 => blend_bytes(simd, bytes, keep, add),
-                            _ => blend_words(simd, format.shift, bytes, keep, add),
-                        }
-                    }
-                });
+        for grid in grids {
+            let plane = &mut frame.planes[grid.plane];
+            let cell = grid.lanes.len() * format.sample();
+            let bytes = &mut plane.data[y * plane.stride + columns.start * cell..];
+            for part in warm.iter() {
+                let (levels, bytes) = (&levels[part.start..], &mut bytes[part.start * cell..part.end * cell]);
+                match format.depth {
+                    8 => stain_lanes(simd, Byte, grid.lanes, ink, levels, bytes),
+                    _ => stain_lanes(simd, Word { shift: format.shift }, grid.lanes, ink, levels, bytes),
+                }
             }
         }
     }
 }
 
+#[inline(always)]
+fn stain_lanes<S: Simd>(simd: S, depth: impl Sample, lanes: &[Lane], ink: &Ink, levels: &[u16], bytes: &mut [u8]) {
+    match *lanes {
+        [a] => stain(simd, depth, &ink.coat([a]), levels, bytes),
+        [a, b] => stain(simd, depth, &ink.coat([a, b]), levels, bytes),
+        [a, b, c] => stain(simd, depth, &ink.coat([a, b, c]), levels, bytes),
+        [a, b, c, d] => stain(simd, depth, &ink.coat([a, b, c, d]), levels, bytes),
+        _ => {}
+    }
+}
+
 /// A plane of packed 4:2:2: both of its grids at once.
-fn blend_pairs<L: Source>(
+#[inline(always)]
+fn blend_pairs<S: Simd, L: Source>(
+    simd: S,
     plane: &mut Plane<&mut [u8]>,
     (across, down): (Range<usize>, Range<usize>),
     ink: &Ink,
-    (level, scratch): (Level, &mut Scratch),
+    scratch: &mut Scratch,
     [luma, chroma]: [&'static Grid; 2],
     levels: impl Fn(&'static Grid, Range<usize>) -> L,
 ) {
@@ -236,27 +163,47 @@ fn blend_pairs<L: Source>(
     let mut colours = chroma.lanes.iter().flatten();
     let coats = (&ink.coat([Some(0)]), &ink.coat([colours.next().copied(), colours.next().copied()]));
     let (mut lights, mut tints) = (levels(luma, 2 * pairs.start..2 * pairs.end), levels(chroma, pairs.clone()));
-    let [light_row, tint_row] = &mut scratch.grids;
-    light_row.levels.resize(padded(2 * pairs.len()), 0);
-    tint_row.levels.resize(padded(pairs.len()), 0);
-    let light_at = if luma_first { [0, 2] } else { [1, 3] };
+    let Scratch { levels: light_row, tints: tint_row, warm } = scratch;
+    light_row.resize(padded(2 * pairs.len()), 0);
+    tint_row.resize(padded(pairs.len()), 0);
+    let second_light = if luma_first { 2 } else { 3 };
     for y in down {
         let bytes = &mut plane.data[y * plane.stride..][4 * pairs.start..4 * pairs.end];
         let (first, last) = (bytes.first_chunk::<4>().copied(), bytes.last_chunk::<4>().copied());
-        dispatch!(level, simd => {
-            let warm = [lights.fill(simd, y, &mut light_row.levels), tints.fill(simd, y, &mut tint_row.levels)];
-            if !(ink.blank && warm.iter().all(|part| part.is_empty())) {
-                stain_pairs(simd, coats, luma_first, (&light_row.levels, &tint_row.levels), bytes);
-            }
-        });
+        warm.clear();
+        lights.fill(simd, y, light_row, warm);
+        warm.iter_mut().for_each(|part| *part = part.start / 2..part.end.div_ceil(2));
+        tints.fill(simd, y, tint_row, warm);
+        if ink.blank {
+            unite(warm);
+        } else {
+            warm.clear();
+            warm.push(0..pairs.len());
+        }
+        for part in warm.iter() {
+            let rows = (&light_row[2 * part.start..], &tint_row[part.start..]);
+            stain_pairs(simd, coats, luma_first, rows, &mut bytes[4 * part.start..4 * part.end]);
+        }
         if let (true, Some(first)) = (across.start % 2 == 1, first) {
-            let light = bytes[light_at[1]];
+            let light = bytes[second_light];
             bytes[..4].copy_from_slice(&first);
-            bytes[light_at[1]] = light;
+            bytes[second_light] = light;
         }
         if let (true, Some(last)) = (across.end % 2 == 1, last) {
-            let at = bytes.len() - 4 + light_at[1];
-            bytes[at] = last[light_at[1]];
+            let at = bytes.len() - 4 + second_light;
+            bytes[at] = last[second_light];
         }
     }
+}
+
+/// Makes ranges that may overlap ones that do not.
+fn unite(ranges: &mut Vec<Range<usize>>) {
+    ranges.sort_unstable_by_key(|range| range.start);
+    ranges.dedup_by(|next, kept| {
+        let meet = next.start <= kept.end;
+        if meet {
+            kept.end = kept.end.max(next.end);
+        }
+        meet
+    });
 }

@@ -7,9 +7,10 @@ use ndarray::ArrayView2;
 
 use super::Smooth;
 use super::blend::Source;
-use super::kernel::{TOP, cubic, line};
-use crate::frame::Region;
+use super::curve::TOP;
+use super::kernel::{cubic, line};
 use crate::frame::format::Grid;
+use crate::frame::{Region, Siting};
 
 /// A map in levels.
 pub(super) struct Heat {
@@ -26,12 +27,12 @@ impl Heat {
     }
 
     /// A reader of this map for the cells of one grid, for the columns `range` of it.
-    pub(super) fn on(&self, grid: &Grid, region: Region, range: Range<usize>) -> Sampler<'_> {
-        let across = Axis::new(region.x, region.width, grid.sub_x, 0.5, self.columns);
-        // Chroma sits on the left pixel of its cell and between its rows, as MPEG-2 and all its heirs have it.
-        let down = Axis::new(region.y, region.height, grid.sub_y, 0.5 * grid.sub_y as f64, self.rows());
+    pub(super) fn on(&self, grid: &Grid, siting: Siting, region: Region, range: Range<usize>) -> Sampler<'_> {
+        let centre = |first: bool, sub: usize| if first { 0.5 } else { 0.5 * sub as f64 };
+        let across = Axis::new(region.x, region.width, grid.sub_x, centre(siting.left, grid.sub_x), self.columns);
+        let down = Axis::new(region.y, region.height, grid.sub_y, centre(siting.top, grid.sub_y), self.rows());
         let ramps = ramps(&across, range, self.smooth);
-        Sampler { heat: self, down, ramps, line: vec![0.0; self.columns] }
+        Sampler { heat: self, down, ramps, pitch: (1.0 / across.step) as f32, row: vec![0.0; self.columns] }
     }
 
     /// Pixels from one value of the map to the next, in the narrower direction.
@@ -53,7 +54,6 @@ struct Axis {
 }
 
 /// Weights of the four values around a place `t` of the way from the second to the third, as polynomials of it.
-const BILINEAR: [[f32; 4]; 4] = [[0.0; 4], [1.0, -1.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0; 4]];
 const CATMULL_ROM: [[f32; 4]; 4] =
     [[0.0, -0.5, 1.0, -0.5], [1.0, 0.0, -2.5, 1.5], [0.0, 0.5, 2.0, -1.5], [0.0, 0.0, -0.5, 0.5]];
 
@@ -108,59 +108,98 @@ pub(super) struct Sampler<'a> {
     heat: &'a Heat,
     down: Axis,
     ramps: Vec<Ramp>,
-    line: Vec<f32>,
+    /// Cells from one value of the map to the next.
+    pitch: f32,
+    row: Vec<f32>,
 }
 
 impl Source for Sampler<'_> {
     #[inline(always)]
-    fn fill<S: Simd>(&mut self, simd: S, y: usize, levels: &mut [u16]) -> Range<usize> {
-        self.fill_at(simd, y as f64, levels)
+    fn fill<S: Simd>(&mut self, simd: S, y: usize, levels: &mut [u16], warm: &mut Vec<Range<usize>>) {
+        let mut row = std::mem::take(&mut self.row);
+        self.row(y as f64, &mut row);
+        self.spread(simd, &row, 0..usize::MAX, levels);
+        let mut at = 0;
+        for ramp in &self.ramps {
+            let start = at;
+            at += ramp.length;
+            let touched = if self.heat.smooth == Smooth::Bicubic { 0..4 } else { 1..3 };
+            if ramp.columns[touched].iter().any(|&column| row[column] > 0.0) {
+                match warm.last_mut() {
+                    Some(last) if last.end == start => last.end = at,
+                    _ => warm.push(start..at),
+                }
+            }
+        }
+        self.row = row;
     }
 }
 
 impl Sampler<'_> {
-    /// The levels at a place between rows, or beyond them.
-    #[inline(always)]
-    pub(super) fn fill_at<S: Simd>(&mut self, simd: S, y: f64, levels: &mut [u16]) -> Range<usize> {
-        self.blend_rows(y);
-        let bicubic = self.heat.smooth == Smooth::Bicubic;
-        let (mut at, mut warm) = (0, 0..0);
-        for ramp in &self.ramps {
-            let values = ramp.columns.map(|column| self.line[column]);
-            let rest = &mut levels[at..];
-            let [_, a, b, _] = values;
-            if bicubic {
-                let c = std::array::from_fn(|k| (0..4).map(|i| CATMULL_ROM[i][k] * values[i]).sum());
-                cubic(simd, c, (ramp.first, ramp.step), &mut rest[..ramp.length]);
-            } else {
-                line(simd, (a + (b - a) * ramp.first, (b - a) * ramp.step), ramp.length, rest);
-            }
-            at += ramp.length;
-            if values.iter().any(|&v| v > 0.0) {
-                warm = if warm.is_empty() { at - ramp.length..at } else { warm.start..at };
-            }
-        }
-        warm
-    }
-
     /// Cells of a row.
     pub(super) fn columns(&self) -> usize {
         self.ramps.iter().map(|ramp| ramp.length).sum()
     }
 
-    /// The map's row at `y`, not yet upsampled across.
-    fn blend_rows(&mut self, y: f64) {
+    /// Values of a row.
+    pub(super) fn values(&self) -> usize {
+        self.heat.columns
+    }
+
+    /// The most levels that heat rises or falls by from one cell to the next along a row.
+    #[inline(always)]
+    pub(super) fn steepest(&self, row: &[f32]) -> f32 {
+        let steps = row.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);
+        match self.heat.smooth {
+            Smooth::Bilinear => steps / self.pitch,
+            // Half more amid a lone step: 3/2 of it, less what its neighbours fall.
+            Smooth::Bicubic => 1.5 * steps / self.pitch,
+            Smooth::Nearest => row.iter().fold(0.0, |most, v| v.max(most)),
+        }
+    }
+
+    /// The map's row at a place between rows, or beyond them, not yet upsampled across.
+    #[inline(always)]
+    pub(super) fn row(&self, y: f64, row: &mut [f32]) {
         let Heat { columns, values, smooth } = self.heat;
         let (top, t, _) = self.down.at(y, *smooth);
         let t = t as f32;
-        let weights = if *smooth == Smooth::Bicubic { CATMULL_ROM } else { BILINEAR };
-        self.line.fill(0.0);
-        for (row, [a, b, c, d]) in self.down.around(top).into_iter().zip(weights) {
+        if *smooth != Smooth::Bicubic {
+            let [_, above, below, _] = self.down.around(top).map(|line| &values[line * columns..][..*columns]);
+            for ((v, above), below) in row.iter_mut().zip(above).zip(below) {
+                *v = above + (below - above) * t;
+            }
+            return;
+        }
+        row.fill(0.0);
+        for (line, [a, b, c, d]) in self.down.around(top).into_iter().zip(CATMULL_ROM) {
             let weight = ((d * t + c) * t + b) * t + a;
             if weight != 0.0 {
-                for (v, value) in self.line.iter_mut().zip(&values[row * columns..][..*columns]) {
+                for (v, value) in row.iter_mut().zip(&values[line * columns..][..*columns]) {
                     *v += weight * value;
                 }
+            }
+        }
+    }
+
+    /// A row of the map, upsampled for at least the cells of `range`.
+    #[inline(always)]
+    pub(super) fn spread<S: Simd>(&self, simd: S, row: &[f32], range: Range<usize>, levels: &mut [u16]) {
+        let bicubic = self.heat.smooth == Smooth::Bicubic;
+        let mut at = 0;
+        for ramp in &self.ramps {
+            let start = at;
+            at += ramp.length;
+            if at <= range.start || start >= range.end {
+                continue;
+            }
+            let values = ramp.columns.map(|column| row[column]);
+            let [_, a, b, _] = values;
+            if bicubic {
+                let c = std::array::from_fn(|k| (0..4).map(|i| CATMULL_ROM[i][k] * values[i]).sum());
+                cubic(simd, c, (ramp.first, ramp.step), &mut levels[start..at]);
+            } else {
+                line(simd, (a + (b - a) * ramp.first, (b - a) * ramp.step), ramp.length, &mut levels[start..]);
             }
         }
     }

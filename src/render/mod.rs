@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::frame::format::Grid;
 use crate::frame::{Color, Format, FrameMut, Region};
 use blend::{Ink, Scratch, Source, blend};
+use curve::TOP;
 use heat::Heat;
-use kernel::TOP;
 use outline::Outline;
 use text::Label;
 
@@ -18,11 +18,13 @@ mod beside;
 mod blend;
 pub mod calm;
 pub mod colormap;
+mod curve;
 mod heat;
 mod kernel;
 mod outline;
 pub mod style;
 mod text;
+mod weave;
 pub mod words;
 
 pub use beside::beside;
@@ -312,14 +314,15 @@ fn draw(
     ink: &Ink,
     tools: (Level, &mut Scratch),
 ) {
+    let siting = frame.siting;
     if style.output_mode == OutputMode::Contour {
         let width = (frame.height as f32 / 270.0).max(1.5);
         let spacing = heat.spacing(region);
         blend(frame, (across, down), ink, tools, |grid, columns| {
-            Outline::new(heat.on(grid, region, columns), grid, style.threshold, width, spacing)
+            Outline::new(heat.on(grid, siting, region, columns), grid, style.threshold, width, spacing)
         });
     } else {
-        blend(frame, (across, down), ink, tools, |grid, columns| heat.on(grid, region, columns));
+        blend(frame, (across, down), ink, tools, |grid, columns| heat.on(grid, siting, region, columns));
     }
 }
 
@@ -330,9 +333,9 @@ struct Flat {
 }
 
 impl Source for Flat {
-    fn fill<S: Simd>(&mut self, _: S, _: usize, levels: &mut [u16]) -> Range<usize> {
+    fn fill<S: Simd>(&mut self, _: S, _: usize, levels: &mut [u16], warm: &mut Vec<Range<usize>>) {
         levels.fill(self.level);
-        0..self.columns
+        warm.push(0..self.columns);
     }
 }
 
@@ -342,12 +345,12 @@ struct Scale {
 }
 
 impl Source for Scale {
-    fn fill<S: Simd>(&mut self, _: S, _: usize, levels: &mut [u16]) -> Range<usize> {
+    fn fill<S: Simd>(&mut self, _: S, _: usize, levels: &mut [u16], warm: &mut Vec<Range<usize>>) {
         let step = f32::from(TOP) / self.columns.max(1) as f32;
         for (column, level) in levels.iter_mut().take(self.columns).enumerate() {
             *level = ((column as f32 + 0.5) * step) as u16;
         }
-        0..self.columns
+        warm.push(0..self.columns);
     }
 }
 
@@ -358,9 +361,9 @@ struct Lettering<'a> {
 }
 
 impl Source for Lettering<'_> {
-    fn fill<S: Simd>(&mut self, _: S, y: usize, levels: &mut [u16]) -> Range<usize> {
+    fn fill<S: Simd>(&mut self, _: S, y: usize, levels: &mut [u16], warm: &mut Vec<Range<usize>>) {
         self.label.fill(self.grid, self.columns.clone(), y, levels);
-        0..self.columns.len()
+        warm.push(0..self.columns.len());
     }
 }
 

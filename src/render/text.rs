@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use ab_glyph::{Font as _, FontArc, GlyphId, OutlinedGlyph, PxScale, ScaleFont, point};
 
-use super::kernel::TOP;
+use super::curve::TOP;
 use super::words::{Corner, Words};
 use crate::error::{Error, Result};
 use crate::frame::format::Grid;

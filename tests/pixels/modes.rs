@@ -86,6 +86,64 @@ fn a_contour_is_a_line_of_even_width_where_heat_crosses_the_threshold() {
     }
 }
 
+/// Only some places of a row are looked at: none that the line crosses may be missed, and it strays nowhere.
+#[test]
+fn a_contour_is_closed_and_lies_where_heat_crosses_the_threshold() {
+    let (size, threshold) = ((240, 270), 0.4);
+    let map = Array2::from_shape_fn((7, 6), |(y, x)| {
+        let bump = |cx: f32, cy: f32| (-((x as f32 - cx).powi(2) + (y as f32 - cy).powi(2)) / 2.0).exp();
+        bump(1.3, 4.6) + 0.8 * bump(4.2, 1.4)
+    });
+    let peak = f64::from(map.iter().copied().fold(0.0, f32::max));
+    for smooth in [Smooth::Bilinear, Smooth::Bicubic] {
+        let hot: Vec<f64> = pixels(size)
+            .map(|(x, y)| heat(&map, smooth, whole(size), x as f64 + 0.5, y as f64 + 0.5) - threshold)
+            .collect();
+        let at = |x: usize, y: usize| hot[y * size.0 + x];
+        let steps =
+            pixels((size.0 - 1, size.1 - 1)).map(|(x, y)| (at(x + 1, y) - at(x, y)).hypot(at(x, y + 1) - at(x, y)));
+        let steepest = steps.fold(0.0, f64::max);
+        for format in FAMILIES {
+            let before = Picture::noise(format, size, COLORS[2], 3);
+            let style = Style { smooth, threshold: threshold as f32, alpha: 1.0, ..style(OutputMode::Contour) };
+            for level in Painter::levels() {
+                let mut got = before.clone();
+                let mut painter = Painter::new(style);
+                painter.set_level(level);
+                assert!(painter.paint(&mut got.frame_mut(), map.view(), whole(size)).unwrap());
+                let (mut own, mut crossings) = (got.clone(), 0);
+                // What may be painted is put back.
+                for (c, x, y) in before.samples() {
+                    if at(x, y).abs() < 4.0 * steepest {
+                        own.set(c, x, y, before.get(c, x, y));
+                    }
+                }
+                assert!(own == before, "{} {smooth:?} {level:?}: painted far from the line", format.name());
+                // The luma of the line's colour, which noise does not hit each time.
+                let full = Picture::of(format, (1, 1), COLORS[2], 0, |_, _| style.colormap.rgb(0.4).map(f64::from));
+                let (want, unit) = (full.get(0, 0, 0), full.get(0, 0, 0).max(1) as i32);
+                for (x, y) in pixels((size.0 - 1, size.1 - 1)) {
+                    let next = [(x + 1, y), (x, y + 1)].into_iter().find(|&(u, v)| at(x, y) * at(u, v) < 0.0);
+                    let Some((u, v)) = next else { continue };
+                    let (x, y) = if at(x, y).abs() < at(u, v).abs() { (x, y) } else { (u, v) };
+                    let off = |of: &Picture| (i32::from(of.get(0, x, y)) - i32::from(want)).abs();
+                    crossings += 1;
+                    let what = (format.name(), smooth, level, x, y, off(&got), off(&before), unit);
+                    assert!(off(&got) <= off(&before) * 3 / 4 + 2, "{what:?}: the line has a gap");
+                }
+                assert!(crossings > 200, "{crossings} crossings");
+            }
+        }
+    }
+    // As hot as the map gets: no line runs, and nothing is touched.
+    let before = Picture::noise(Format::Nv12, size, COLORS[0], 3);
+    let mut got = before.clone();
+    let painter = &mut Painter::new(Style { threshold: 0.999, ..style(OutputMode::Contour) });
+    let cold = map.mapv(|v| v / peak as f32 * 0.9);
+    painter.paint_scaled(&mut got.frame_mut(), cold.view(), whole(size)).unwrap();
+    assert_eq!(got, before);
+}
+
 #[test]
 fn none_is_the_picture_as_it_is() {
     let before = Picture::noise(Format::Nv12, (33, 20), COLORS[0], 3);

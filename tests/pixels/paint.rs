@@ -1,6 +1,6 @@
 //! Painting against an oracle in plain f64.
 
-use gstgradcam::frame::{Format, Region};
+use gstgradcam::frame::{Format, Region, Siting};
 use gstgradcam::render::{AlphaMode, Colormap, Painter, Smooth, Style, Words};
 use ndarray::{Array2, array};
 
@@ -38,16 +38,28 @@ pub fn heat(map: &Array2<f32>, smooth: Smooth, region: Region, x: f64, y: f64) -
 
 /// The whole painter, slowly: `shade` gives RGB and opacity at a place in pixels; a sample is blended if its pixel is in the region.
 pub fn blended(before: &Picture, region: Region, shade: impl Fn(f64, f64) -> ([f64; 3], f64)) -> Picture {
+    blended_sited(before, Siting::MPEG2, region, shade)
+}
+
+/// The same with chroma elsewhere.
+fn blended_sited(
+    before: &Picture,
+    siting: Siting,
+    region: Region,
+    shade: impl Fn(f64, f64) -> ([f64; 3], f64),
+) -> Picture {
     let mut after = before.clone();
-    let (format, (_, sub_y)) = (before.format, chroma(before.format));
+    let (format, (sub_x, sub_y)) = (before.format, chroma(before.format));
     for (c, x, y) in before.samples() {
         let (left, upper) = (x as f32 + 0.5 - region.x, y as f32 + 0.5 - region.y);
         if left < 0.0 || left >= region.width || upper < 0.0 || upper >= region.height {
             continue;
         }
-        // Chroma sits on the first pixel of its cell across, and amid its rows.
-        let down = if c > 0 && is_yuv(format) { sub_y as f64 / 2.0 } else { 0.5 };
-        let (rgb, opacity) = shade(x as f64 + 0.5, y as f64 + down);
+        let amid = |on_first: bool, sub: usize| {
+            if c > 0 && is_yuv(format) && !on_first { sub as f64 / 2.0 } else { 0.5 }
+        };
+        let (across, down) = (amid(siting.left, sub_x), amid(siting.top, sub_y));
+        let (rgb, opacity) = shade(x as f64 + across, y as f64 + down);
         let sample = encode(rgb, format, before.color)[c];
         let blended = f64::from(before.get(c, x, y)) * (1.0 - opacity) + sample * opacity;
         after.set(c, x, y, blended.round() as u16);
@@ -145,6 +157,26 @@ fn every_instruction_set_agrees_with_the_oracle_on_every_format() {
                 painter.paint(&mut got.frame_mut(), map.view(), whole(size)).unwrap();
                 assert_within(&got, &expected, &format!("{} {size:?} {level:?} {style:?}", format.name()));
             }
+        }
+    }
+}
+
+/// A step of 8 bits a pixel: half a pixel off is seen.
+#[test]
+fn chroma_is_painted_where_it_sits() {
+    let (size, slope) = ((33, 20), array![[0.0f32, 0.3], [0.7, 1.0]]);
+    for format in Format::all() {
+        for (left, top) in [(true, false), (true, true), (false, false), (false, true)] {
+            let siting = Siting { left, top };
+            let before = Picture::noise(format, size, COLORS[1], 3);
+            let mut got = before.clone();
+            let style = Style { colormap: Colormap::Jet, alpha: 1.0, ..Style::DEFAULT };
+            let frame = got.frame_mut();
+            Painter::new(style).paint(&mut frame.sited(siting), slope.view(), whole(size)).unwrap();
+            let want = blended_sited(&before, siting, whole(size), |x, y| {
+                (style.colormap.rgb(heat(&slope, style.smooth, whole(size), x, y) as f32).map(f64::from), 1.0)
+            });
+            assert_within(&got, &want, &format!("{} {siting:?}", format.name()));
         }
     }
 }
