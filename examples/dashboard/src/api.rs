@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderValue, StatusCode, request};
@@ -48,7 +48,10 @@ impl FromRequestParts<Cameras> for Named {
 
     async fn from_request_parts(parts: &mut request::Parts, cameras: &Cameras) -> Answer<Named> {
         let params = Path::<Vec<(String, String)>>::from_request_parts(parts, cameras).await.ok();
-        let id = params.and_then(|params| params.0.into_iter().find(|(name, _)| name == "id")).map(|(_, id)| id).unwrap_or_default();
+        let id = params
+            .and_then(|params| params.0.into_iter().find(|(name, _)| name == "id"))
+            .map(|(_, id)| id)
+            .unwrap_or_default();
         let found = cameras.iter().find(|camera| camera.id.to_string() == id);
         found.cloned().map(Named).ok_or_else(|| Refusal(StatusCode::NOT_FOUND, format!("there is no camera {id:?}")))
     }
@@ -169,7 +172,8 @@ async fn pictures(
         .ok()
         .filter(|asked| asked.width.is_none_or(|width| width > 0))
         .ok_or_else(|| Refusal(StatusCode::UNPROCESSABLE_ENTITY, "width is a number of pixels".into()))?;
-    let socket = socket.map_err(|error| Refusal(error.status(), format!("live pictures come by WebSocket: {}", error.body_text())))?;
+    let socket = socket
+        .map_err(|error| Refusal(error.status(), format!("live pictures come by WebSocket: {}", error.body_text())))?;
     let socket = socket.max_message_size(SAID).max_frame_size(SAID);
     Ok(socket.on_upgrade(move |socket| live::run(socket, camera, width)))
 }

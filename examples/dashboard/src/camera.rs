@@ -262,7 +262,9 @@ impl Camera {
                     return Ok(());
                 }
                 if !self.is_playing() || Instant::now() > end {
-                    return Err("the camera has no picture that this could be tried on; try again when it plays".to_string());
+                    return Err(
+                        "the camera has no picture that this could be tried on; try again when it plays".to_string()
+                    );
                 }
                 std::thread::sleep(Duration::from_millis(5));
             }

@@ -45,7 +45,12 @@ struct Kept {
 
 impl Film {
     pub fn new(seconds: u32) -> Film {
-        Film { keep: Duration::from_secs(seconds.into()), kept: Mutex::default(), viewers: Mutex::default(), sink: glib::WeakRef::new() }
+        Film {
+            keep: Duration::from_secs(seconds.into()),
+            kept: Mutex::default(),
+            viewers: Mutex::default(),
+            sink: glib::WeakRef::new(),
+        }
     }
 
     /// How many look over WebRTC.

@@ -104,7 +104,11 @@ impl Keeper {
             gst::MessageView::Error(error) if of_source => self.lose(error.error().to_string(), state_after(error)),
             gst::MessageView::Error(error) if of_camera => self.lose(error.error().to_string(), State::Failed),
             gst::MessageView::Warning(warning) if of_camera => {
-                eprintln!("gradcam-dashboard: {}: {}", camera.source.name, camera.source.discreet(warning.error().message()));
+                eprintln!(
+                    "gradcam-dashboard: {}: {}",
+                    camera.source.name,
+                    camera.source.discreet(warning.error().message())
+                );
             }
             gst::MessageView::Latency(_) => drop(camera.pipeline.pipeline.recalculate_latency()),
             _ => {}

@@ -32,7 +32,8 @@ pub fn read(text: &[u8]) -> Result<(SDPMessage, u8)> {
     if ["sendonly", "inactive"].iter().any(|direction| video.attribute_val(direction).is_some()) {
         return Err("the offer's video part does not want to receive".into());
     }
-    let payload = h264(video).ok_or("the offer's video part has no H.264 of the baseline profile with packetization-mode=1")?;
+    let payload =
+        h264(video).ok_or("the offer's video part has no H.264 of the baseline profile with packetization-mode=1")?;
     Ok((offer, payload))
 }
 
@@ -41,7 +42,8 @@ fn h264(video: &SDPMediaRef) -> Option<u8> {
     let values = |name: &'static str| (0..).map_while(move |nth| video.attribute_val_n(name, nth));
     let fits = |payload: &str| {
         values("fmtp").filter_map(|line| line.split_once(' ')).any(|(of, parameters)| {
-            let has = |wanted: &str| parameters.split(';').any(|one| one.trim().to_ascii_lowercase().starts_with(wanted));
+            let has =
+                |wanted: &str| parameters.split(';').any(|one| one.trim().to_ascii_lowercase().starts_with(wanted));
             of == payload && has("packetization-mode=1") && has("profile-level-id=42")
         })
     };
@@ -73,7 +75,8 @@ mod tests {
     #[test]
     fn what_cannot_be_answered_is_refused_with_its_reason() {
         gst::init().unwrap();
-        let without = |part: &str| OFFER.split_inclusive("\r\n").filter(|line| !line.contains(part)).collect::<String>();
+        let without =
+            |part: &str| OFFER.split_inclusive("\r\n").filter(|line| !line.contains(part)).collect::<String>();
         for (offer, reason) in [
             (String::new(), "no SDP"),
             ("v=0\0".into(), "no SDP"),

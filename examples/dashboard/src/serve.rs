@@ -94,7 +94,9 @@ pub async fn whole(request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
     match tokio::time::timeout(PATIENCE, to_bytes(body, BODY)).await {
         Ok(Ok(body)) => next.run(Request::from_parts(head, Body::from(body))).await,
-        Ok(Err(_)) => Refusal(StatusCode::PAYLOAD_TOO_LARGE, format!("a body has at most {BODY} bytes")).into_response(),
+        Ok(Err(_)) => {
+            Refusal(StatusCode::PAYLOAD_TOO_LARGE, format!("a body has at most {BODY} bytes")).into_response()
+        }
         Err(_) => Refusal(StatusCode::REQUEST_TIMEOUT, "the body did not come in time".into()).into_response(),
     }
 }

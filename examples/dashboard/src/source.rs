@@ -133,14 +133,18 @@ impl Source {
 /// What plays where nothing is named: test pictures, and the demo video where there is one.
 pub fn built_in() -> Vec<Source> {
     let demo = Path::new("media/demo.mp4");
-    let mut found: Vec<Source> = demo.is_file().then(|| Source::parse("demo video=media/demo.mp4")).into_iter().flatten().collect();
-    found.extend(["ball", "smpte", "pinwheel"].map(|pattern| Source::parse(&format!("test:{pattern}"))).into_iter().flatten());
+    let mut found: Vec<Source> =
+        demo.is_file().then(|| Source::parse("demo video=media/demo.mp4")).into_iter().flatten().collect();
+    found.extend(
+        ["ball", "smpte", "pinwheel"].map(|pattern| Source::parse(&format!("test:{pattern}"))).into_iter().flatten(),
+    );
     found
 }
 
 fn without_secrets(address: &str) -> Result<String> {
     // What cannot be read is not told either.
-    let unreadable = || format!("the source begins with {:?} and cannot be read as an address", address.split("//").next());
+    let unreadable =
+        || format!("the source begins with {:?} and cannot be read as an address", address.split("//").next());
     let uri = address.parse::<axum::http::Uri>().map_err(|_| unreadable())?;
     let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else { return Err(unreadable()) };
     let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
@@ -236,7 +240,8 @@ fn link_video(decode: &gst::Element, next: &gst::Element) {
 
 /// An element of GStreamer's.
 pub fn make(name: &str) -> Result<gst::Element> {
-    let missing = |_| format!("GStreamer's element {name} is missing; scripts/setup.sh dashboard installs what holds it");
+    let missing =
+        |_| format!("GStreamer's element {name} is missing; scripts/setup.sh dashboard installs what holds it");
     gst::ElementFactory::make(name).build().map_err(missing)
 }
 

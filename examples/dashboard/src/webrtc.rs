@@ -231,7 +231,9 @@ impl Session {
         }
         let (done, mut gathered) = watch::channel(false);
         self.webrtc.connect_notify(Some("ice-gathering-state"), move |webrtc, _| {
-            done.send_replace(webrtc.property::<WebRTCICEGatheringState>("ice-gathering-state") == WebRTCICEGatheringState::Complete);
+            done.send_replace(
+                webrtc.property::<WebRTCICEGatheringState>("ice-gathering-state") == WebRTCICEGatheringState::Complete,
+            );
         });
         self.ask("set-local-description", &answer).await?;
         gathered.wait_for(|done| *done).await.map_err(|_| "no address was found to send from")?;
@@ -243,7 +245,11 @@ impl Session {
     }
 
     /// Emits a signal that takes a promise; its reply is to be waited for.
-    fn ask(&self, signal: &'static str, argument: &dyn ToValue) -> impl Future<Output = Result<Option<gst::Structure>>> + use<> {
+    fn ask(
+        &self,
+        signal: &'static str,
+        argument: &dyn ToValue,
+    ) -> impl Future<Output = Result<Option<gst::Structure>>> + use<> {
         let (reply, replied) = oneshot::channel();
         let promise = gst::Promise::with_change_func(move |answer| {
             // Nobody waits where it took too long.
