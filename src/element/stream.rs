@@ -163,7 +163,7 @@ impl GradCam {
             return Ok(());
         };
         for error in session.retarget(&live) {
-            message::warn(&*self.obj(), &error, "the class explained so far stays");
+            message::refuse(&*self.obj(), &error, "the class explained so far stays");
         }
         let objects = state.inference_region.of(&buffer, video.size(), live.max_regions);
         let fate = if objects.is_empty() {
@@ -247,7 +247,7 @@ impl GradCam {
         let shown = session.as_ref().and_then(Session::shown).filter(|_| age.is_some());
         if let Some(video) = video {
             if let Some(error) = tell.take_up(&telling) {
-                message::warn(&*self.obj(), &error, "the former region of interest stays");
+                message::refuse(&*self.obj(), &error, "the former region of interest stays");
             }
             let outcome = Outcome { shown, map_age: age, provider: self.stats.provider(), reason };
             tell.frame(&self.obj(), frame.buffer.make_mut(), video.size(), outcome, &telling);

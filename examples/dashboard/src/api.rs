@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query};
+use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
+use axum::body::{HttpBody as _, to_bytes};
+use axum::extract::{FromRequestParts, Path, Query, Request};
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderValue, StatusCode, request};
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -23,7 +24,7 @@ use crate::{live, metrics, page, settings};
 const BODY: usize = 64 << 10;
 /// What a viewer may say on its socket, which is nothing.
 const SAID: usize = 4 << 10;
-/// A picture comes within this, or not at all.
+/// A picture, and a body, comes within this or not at all.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The page takes all from here.
 const POLICY: &str = "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; \
@@ -70,12 +71,30 @@ pub fn router(cameras: Vec<Arc<Camera>>, guard: Guard) -> Router {
         .route("/api/options", get(options))
         .route("/metrics", get(counts))
         .nest("/api/cameras/{id}", one)
-        .fallback(page::file)
-        .method_not_allowed_fallback(async || Refusal(StatusCode::METHOD_NOT_ALLOWED, "it cannot be asked so".into()))
-        .layer(DefaultBodyLimit::max(BODY))
+        .fallback(get(page::file).fallback(not_so))
+        .method_not_allowed_fallback(not_so)
+        .layer(from_fn(whole))
         .layer(from_fn_with_state(guard, guard::check))
         .layer(map_response(sealed))
         .with_state(cameras)
+}
+
+async fn not_so() -> Refusal {
+    Refusal(StatusCode::METHOD_NOT_ALLOWED, "it cannot be asked so".into())
+}
+
+/// Lets a request through once its body is there: in time, and not too large.
+async fn whole(request: Request, next: Next) -> Response {
+    let refuse = |status, why: &str| Refusal(status, why.into()).into_response();
+    let (parts, body) = request.into_parts();
+    if body.size_hint().lower() > BODY as u64 {
+        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large");
+    }
+    match tokio::time::timeout(PATIENCE, to_bytes(body, BODY)).await {
+        Ok(Ok(body)) => next.run(Request::from_parts(parts, body.into())).await,
+        Ok(Err(_)) => refuse(StatusCode::BAD_REQUEST, "the body is too large, or is not whole"),
+        Err(_) => refuse(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
+    }
 }
 
 /// What every answer bears.
@@ -164,8 +183,9 @@ struct Live {
 async fn pictures(
     Named(camera): Named,
     asked: Result<Query<Live>, QueryRejection>,
-    socket: WebSocketUpgrade,
+    socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer<Response> {
+    let socket = socket.map_err(|error| Refusal(error.status(), format!("pictures come over a WebSocket: {}", error.body_text())))?;
     let Query(Live { width }) = asked
         .ok()
         .filter(|asked| asked.width.is_none_or(|width| width > 0))

@@ -1,5 +1,7 @@
 //! One camera: its element, which stays, and the pipelines round it, which come and go with its source.
 
+mod change;
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use gst::prelude::*;
 use gstgradcam::Record;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::Result;
 use crate::clip::Film;
@@ -25,11 +27,6 @@ const FIRST: Duration = Duration::from_secs(15);
 /// A lost source is tried again after so long at first, and at last.
 const SOON: Duration = Duration::from_millis(500);
 const LATE: Duration = Duration::from_secs(5);
-/// A change of settings is believed in once so many frames have gone out with it.
-const SETTLED: u64 = 3;
-/// How long that is waited for, and for a model.
-const PATIENCE: Duration = Duration::from_secs(2);
-const PATIENCE_MODEL: Duration = Duration::from_secs(120);
 
 /// What all cameras have in common.
 pub struct Plan {
@@ -65,12 +62,13 @@ struct Life {
     timeline: Timeline,
     /// Times that the source was lost.
     losses: u64,
-    /// WARNINGs of the element, the newest; and how many there were.
-    remark: String,
-    remarks: u64,
-    /// Models that were begun to be opened, and those that this came to an end for.
+    /// Why the element did not take what was set, the last time; and how often that was so.
+    refusal: String,
+    refusals: u64,
+    /// Models that were begun to be opened, those that this came to an end for, and why it did not succeed, the last time; and how often.
     begun: u64,
     ended: u64,
+    unopened: u64,
     stop: bool,
 }
 
@@ -126,11 +124,7 @@ impl Camera {
         properties.extend(told.map(|(name, value)| (name, value.to_string())));
         properties.extend(plan.properties.iter().map(|(name, value)| (name.as_str(), value.clone())));
         for (name, value) in properties {
-            let pspec = painter
-                .find_property(name)
-                .ok_or_else(|| format!("--set {name}={value}: the element gradcam has no such property"))?;
-            let read = settings::read(&pspec, &value);
-            let value = read.ok_or_else(|| format!("--set {name}={value}: the property cannot be that"))?;
+            let value = settings::read(&painter, name, &value).map_err(|why| format!("--set {why}"))?;
             painter.set_property_from_value(name, &value);
         }
         let (tile, full) = (Arc::new(Outlet::new(Some(TILE))), Arc::new(Outlet::new(None)));
@@ -244,46 +238,6 @@ impl Camera {
         stats.get::<u64>(name).map_or(f64::NAN, |nanoseconds| nanoseconds as f64 / 1e9)
     }
 
-    /// Changes settings, or says why they cannot be; then all is as it was. It blocks until the element has taken them up.
-    pub fn change(&self, wanted: &Map<String, Value>) -> Result<()> {
-        let _one_after_the_other = lock(&self.changing);
-        let settings = settings::parse(&self.painter, wanted)?;
-        let before: Vec<settings::Setting> =
-            settings.iter().map(|(name, _)| (*name, self.painter.property_value(name))).collect();
-        let remarks = lock(&self.life).remarks;
-        let set = |settings: &[settings::Setting]| {
-            for (name, value) in settings {
-                self.painter.set_property_from_value(name, value);
-            }
-        };
-        set(&settings);
-        self.settle(settings::opens_model(&settings));
-        let refused = Some(lock(&self.life)).filter(|life| life.remarks > remarks).map(|life| life.remark.clone());
-        refused.map_or(Ok(()), |sentence| {
-            set(&before);
-            Err(sentence)
-        })
-    }
-
-    /// Waits until what was set has been seen by frames, and what is opened for it is open; not longer than it takes at most.
-    fn settle(&self, model: bool) {
-        let frames = || self.frames.load(Ordering::Relaxed);
-        let wait = |patience: Duration, done: &dyn Fn() -> bool| {
-            let end = Instant::now() + patience;
-            while !done() && Instant::now() < end && self.is_playing() {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-        };
-        let before = frames();
-        wait(PATIENCE, &|| frames() >= before + SETTLED);
-        if model {
-            let opened = || Some(lock(&self.life)).is_some_and(|life| life.ended >= life.begun);
-            wait(PATIENCE_MODEL, &opened);
-            let before = frames();
-            wait(PATIENCE, &|| frames() >= before + SETTLED);
-        }
-    }
-
     fn keep(self: Arc<Camera>) {
         let mut wait = SOON;
         loop {
@@ -381,11 +335,16 @@ impl Camera {
         let mut life = lock(&self.life);
         match message.view() {
             gst::MessageView::Warning(warning) => {
-                (life.remark, life.remarks) = (warning.error().to_string(), life.remarks + 1);
+                if warning.details().is_some_and(|details| details.name() == "gradcam-refused") {
+                    (life.refusal, life.refusals) = (warning.error().to_string(), life.refusals + 1);
+                }
             }
-            gst::MessageView::Progress(progress) => match progress.get().0 {
-                Start => life.begun += 1,
-                Complete | Canceled | Error => life.ended += 1,
+            gst::MessageView::Progress(progress) => match progress.get() {
+                (Start, ..) => life.begun += 1,
+                (Complete | Canceled, ..) => life.ended += 1,
+                (Error, _, why) => {
+                    (life.refusal, life.unopened, life.ended) = (why.to_string(), life.unopened + 1, life.ended + 1);
+                }
                 _ => {}
             },
             gst::MessageView::Element(_) => {

@@ -15,6 +15,8 @@ use crate::source::wiring;
 const MOST: usize = 64 << 20;
 /// Muxing takes less than this, or something is wrong.
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(30);
+/// How long a frame is that does not say so.
+const FRAME: gst::ClockTime = gst::ClockTime::from_mseconds(33);
 /// A second between key frames; even sizes, since 4:2:0 has no half cells.
 const ENCODE: &str = "valve name=valve drop-mode=forward-sticky-events \
      ! queue leaky=downstream max-size-buffers=4 max-size-bytes=0 max-size-time=0 \
@@ -38,6 +40,8 @@ struct Kept {
     caps: Option<gst::Caps>,
     units: VecDeque<gst::Buffer>,
     bytes: usize,
+    /// How much later a unit is here than its pipeline says: time goes on where that begins anew.
+    later: gst::ClockTime,
 }
 
 impl Film {
@@ -56,7 +60,6 @@ impl Film {
 
     /// A bin that encodes, where that is wanted.
     pub fn make(self: &Arc<Self>) -> Result<gst::Bin> {
-        *lock(&self.kept) = Kept::default();
         let bin = gst::parse::bin_from_description(ENCODE, true).map_err(wiring)?;
         let (valve, sink) = (bin.by_name("valve").ok_or("no valve")?, bin.by_name("film").ok_or("no appsink")?);
         let pad = valve.static_pad("sink").ok_or("a valve without a pad")?;
@@ -157,18 +160,16 @@ fn is_key(unit: &gst::Buffer) -> bool {
 }
 
 impl Kept {
-    fn add(&mut self, unit: gst::Buffer, caps: gst::Caps, keep: Duration) {
+    fn add(&mut self, mut unit: gst::Buffer, caps: gst::Caps, keep: Duration) {
         if self.caps.as_ref() != Some(&caps) {
             *self = Kept { caps: Some(caps), ..Kept::default() };
         }
-        // Time went back: the source began anew.
-        if self.units.back().is_some_and(|last| last.pts() > unit.pts()) {
-            self.units.clear();
-            self.bytes = 0;
+        let Some(time) = unit.pts().filter(|_| !self.units.is_empty() || is_key(&unit)) else { return };
+        let last = self.units.back().and_then(|last| last.pts());
+        if let Some(last) = last.filter(|last| *last >= time + self.later) {
+            self.later = (last + unit.duration().unwrap_or(FRAME)).saturating_sub(time);
         }
-        if self.units.is_empty() && !is_key(&unit) {
-            return;
-        }
+        unit.make_mut().set_pts(time + self.later);
         self.bytes += unit.size();
         self.units.push_back(unit);
         while self.reach() > keep + Duration::from_secs(1) || self.bytes > MOST {

@@ -89,7 +89,7 @@ fn run(args: Args) -> Result<()> {
         (1..).zip(sources).map(|(id, source)| Camera::new(id, source, &plan)).collect::<Result<Vec<Arc<Camera>>>>()?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("threads could not be started: {error}"))?;
     runtime.block_on(async {
-        let listener = serve::bind(args.bind).await?;
+        let listener = serve::bind(args.bind)?;
         let keepers = cameras.iter().map(Camera::start).collect::<Result<Vec<_>>>()?;
         println!("http://{}/", listener.local_addr().unwrap_or(args.bind));
         let done = tokio::select! {

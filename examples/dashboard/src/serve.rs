@@ -9,20 +9,31 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutWriter;
 
 use crate::Result;
 
-/// A request's head is there after so long, or never.
+/// A request's head is there after so long, or never; and whoever takes nothing of an answer for so long is gone.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// And is no larger.
+/// A head is no larger.
 const HEAD: usize = 32 << 10;
+/// What is on its way to a viewer, in bytes: whoever is slow gets few pictures then, but new ones.
+const SENT: u32 = 128 << 10;
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 39\r\n\
                       connection: close\r\n\r\n{\"error\": \"there are too many viewers\"}";
 
-pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| format!("cannot listen at {address}: {error}; choose another with --bind"))
+pub fn bind(address: SocketAddr) -> Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let listener = socket.and_then(|socket| {
+        socket.set_reuseaddr(true)?;
+        // Connections have it from their listener.
+        socket.set_send_buffer_size(SENT)?;
+        socket.bind(address)?;
+        socket.listen(1024)
+    });
+    listener.map_err(|error| format!("cannot listen at {address}: {error}; choose another with --bind"))
 }
 
 /// Serves until it cannot any more.
@@ -47,11 +58,13 @@ pub async fn run(listener: TcpListener, router: Router, most: u32) -> Result<()>
 
 async fn connection(stream: TcpStream, router: Router) {
     let _ = stream.set_nodelay(true);
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(PATIENCE));
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
         .max_buf_size(HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(router))
         .with_upgrades();
     // Whoever breaks off or sends nonsense has been answered as far as possible.
     let _ = served.await;

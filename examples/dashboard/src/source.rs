@@ -126,7 +126,10 @@ pub fn built_in() -> Vec<Source> {
 
 fn without_secrets(address: &str) -> Result<String> {
     // What cannot be read is not told either.
-    let unreadable = || format!("the source begins with {:?} and cannot be read as an address", address.split("//").next());
+    let unreadable = || {
+        let scheme = address.split("//").next().unwrap_or_default();
+        format!("the source that begins with {scheme}// cannot be read as an address")
+    };
     let uri = address.parse::<axum::http::Uri>().map_err(|_| unreadable())?;
     let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else { return Err(unreadable()) };
     let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
@@ -160,6 +163,14 @@ fn add_uri(bin: &gst::Bin, uri: &str, next: &gst::Element) -> Result<()> {
         }
         None
     });
+    if let Some(decode) = decode.downcast_ref::<gst::Bin>() {
+        decode.connect_deep_element_added(|_, _, element| {
+            // Motion JPEG: another stream may follow, it thinks, and megabytes are waited for.
+            if element.factory().is_some_and(|it| it.name() == "multipartdemux") {
+                element.set_property("single-stream", true);
+            }
+        });
+    }
     bin.add(&decode).map_err(wiring)?;
     link_video(&decode, next);
     Ok(())

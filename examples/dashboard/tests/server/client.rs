@@ -68,6 +68,16 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
+/// A connection that has room for little: what it does not read stays with the server.
+pub fn narrow(address: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(&address.into()).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream
+}
+
 /// All that comes until the other side closes, also where it does so with a reset.
 pub fn read_all(stream: &mut TcpStream) -> Vec<u8> {
     let (mut all, mut some) = (Vec::new(), [0; 65536]);
@@ -153,14 +163,9 @@ impl Viewer {
         }
     }
 
-    /// One that has room for little, so that what it does not read stays with the server.
+    /// One with a thin line.
     pub fn open_narrow(address: SocketAddr, path: &str) -> Viewer {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.set_recv_buffer_size(4096).unwrap();
-        socket.connect(&address.into()).unwrap();
-        let stream = TcpStream::from(socket);
-        stream.set_read_timeout(Some(LIMIT)).unwrap();
-        Viewer::try_open(stream, address, path, &[]).unwrap_or_else(|status| panic!("{path}: {status}"))
+        Viewer::try_open(narrow(address), address, path, &[]).unwrap_or_else(|status| panic!("{path}: {status}"))
     }
 
     /// The next message.

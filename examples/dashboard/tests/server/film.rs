@@ -83,6 +83,25 @@ fn a_clip_is_whole_where_the_source_began_anew_meanwhile() {
     assert!(played.times.windows(2).all(|two| two[0] < two[1]), "{:?}", played.times);
 }
 
+/// What was seen before a loss is what one wants to see then.
+#[test]
+fn a_lost_camera_has_its_last_seconds_still() {
+    let camera = crate::camera::Camera::on();
+    let dashboard = Dashboard::open(&[&camera.address()]);
+    dashboard.plays(1);
+    dashboard.frames_go_on(1, 40.0);
+    camera.off();
+    dashboard.becomes(1, "is lost", |state| state["state"] == "lost");
+    let before = clip(&dashboard, "?seconds=60");
+    assert!(before.times.len() > 30, "{} frames", before.times.len());
+    camera.on_again();
+    dashboard.plays(1);
+    dashboard.frames_go_on(1, 40.0);
+    let both = clip(&dashboard, "?seconds=60");
+    assert!(both.times.len() > before.times.len() + 30, "{} frames, then {}", before.times.len(), both.times.len());
+    assert!(both.times.windows(2).all(|two| two[0] < two[1]), "{:?}", both.times);
+}
+
 #[test]
 fn where_nothing_is_kept_there_is_no_clip() {
     let dashboard = Dashboard::with(&["test:ball"], &["--keep", "0"]);

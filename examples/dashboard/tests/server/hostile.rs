@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::client::{Viewer, ask, connect, read_all, request, say};
+use crate::client::{Viewer, ask, connect, narrow, read_all, request, say};
 use crate::rig::{Dashboard, until};
 
 fn is_served(dashboard: &Dashboard) {
@@ -104,8 +104,10 @@ fn requests_that_never_end_are_given_up() {
         String::new(),
         "GET / HT".into(),
         format!("GET / HTTP/1.1\r\nhost: {address}\r\nx: "),
-        format!("PATCH /api/cameras/1 HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{{"),
-        format!("PATCH /api/cameras/1 HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n3\r\n{{"),
+        format!("PATCH /api/cameras/1 HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: 60000\r\n\r\n{{"),
+        format!("PATCH /api/cameras/1 HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nea60\r\n{{"),
+        // As a browser that keeps its connection, and never asks again but for a byte.
+        format!("GET / HTTP/1.1\r\nhost: {address}\r\n\r\n"),
     ];
     let mut streams: Vec<TcpStream> = (0..200)
         .map(|at| {
@@ -178,6 +180,21 @@ fn whoever_is_turned_away_is_told_why() {
     assert_eq!((answer.status, answer.sentence().as_str()), (503, "there are too many viewers"), "{answer}");
     drop(busy);
     until("an answer", || (dashboard.get("/api/cameras").status == 200).then_some(()));
+}
+
+#[test]
+fn whoever_asks_and_takes_no_answer_is_let_go() {
+    let dashboard = Dashboard::with(&["test:snow"], &["--max-connections", "4"]);
+    until("a clip that no socket holds", || (dashboard.get("/api/cameras/1/clip?seconds=60").body.len() > 4 << 20).then_some(()));
+    let asked = request(dashboard.address(), "GET", "/api/cameras/1/clip?seconds=60", &[], b"");
+    let _deaf: Vec<TcpStream> = (0..4)
+        .map(|_| {
+            let mut stream = narrow(dashboard.address());
+            stream.write_all(&asked).unwrap();
+            stream
+        })
+        .collect();
+    until("a place", || (dashboard.get("/api/cameras").status == 200).then_some(()));
 }
 
 #[test]

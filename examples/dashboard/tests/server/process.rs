@@ -23,9 +23,8 @@ fn what_cannot_be_played_is_said_in_a_sentence() {
         (&["--source", "test:ball", "--set", "nonsense=1"], "nonsense"),
         (&["--source", "test:ball", "--set", "alpha=2"], "alpha=2"),
         (&["--source", "test:ball", "--set", "colormap=plaid"], "plaid"),
-        (&["--source", "test:ball", "--set", "roi=everywhere"], "everywhere"),
         (&["--source", "test:ball", "--set", "active-provider=cuda"], "active-provider"),
-        (&["--source", "test:ball", "--set", "name=x"], "name"),
+        (&["--source", "test:ball", "--set", "stats=x"], "stats"),
     ] {
         let mut all = vec!["--model", model, "--bind", "127.0.0.1:0"];
         all.retain(|arg| !args.contains(&"--model") || (*arg != "--model" && *arg != model));

@@ -53,7 +53,15 @@ fn runtime() -> Option<PathBuf> {
 
 /// What the program said and how it ended, where it is to end by itself.
 pub fn outcome(args: &[&str]) -> (Option<i32>, String) {
-    let output = command(args).output().unwrap();
+    let mut child = command(args).spawn().unwrap();
+    let end = Instant::now() + LIMIT;
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > end {
+            child.kill().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let output = child.wait_with_output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
@@ -139,7 +147,7 @@ impl Dashboard {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        panic!("camera {id} never {what}: {last:?}\n{}", self.said.lock().unwrap());
+        panic!("camera {id} never {what}: {last:?}\n{}", self.said());
     }
 
     pub fn plays(&self, id: u32) -> Map<String, Value> {
@@ -148,7 +156,7 @@ impl Dashboard {
 
     /// Waits until pictures bear a map: the model is open.
     pub fn explains(&self, id: u32) {
-        self.becomes(id, "has a layer", |state| state["layer"].is_string());
+        self.becomes(id, "has a layer", |state| state["layer"].is_string() && state["state"] == "playing");
     }
 
     pub fn patch(&self, id: u32, body: &str) -> Answer {

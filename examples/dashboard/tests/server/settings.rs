@@ -191,6 +191,16 @@ fn a_model_that_fails_meanwhile_does_not_refuse_a_change() {
     }
 }
 
+/// Nor is what the element remarks on: nothing of black is bright.
+#[test]
+fn a_class_that_nothing_speaks_for_is_a_class() {
+    let dashboard = Dashboard::open(&["test:black"]);
+    dashboard.explains(1);
+    for class in ["bright", "dark", "bright"] {
+        assert_eq!(change(&dashboard, json!({ "target-class": class }))["settings"]["target-class"], class);
+    }
+}
+
 #[test]
 fn many_changes_at_once_are_made_one_after_the_other() {
     let dashboard = Dashboard::open(GRADIENT);

@@ -29,7 +29,7 @@ fn every_request_of_the_table_is_answered() {
     let page = dashboard.get("/");
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
     let text = String::from_utf8(page.body).unwrap();
-    for (attribute, kind) in [("src=\"", "text/javascript; charset=utf-8"), ("rel=\"stylesheet\" href=\"", "text/css; charset=utf-8")] {
+    for (attribute, kind) in [("<script type=\"module\" src=\"", "text/javascript; charset=utf-8"), ("rel=\"stylesheet\" href=\"", "text/css; charset=utf-8")] {
         let named: Vec<&str> = text.split(attribute).skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
         assert!(!named.is_empty(), "the page has no {attribute}");
         for path in named {
