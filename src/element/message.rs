@@ -58,15 +58,17 @@ pub(super) fn progress(element: &impl IsA<gst::Element>, kind: gst::ProgressType
 
 /// A WARNING on the bus: the error's sentence, and what becomes of the video.
 pub(super) fn warn(element: &impl IsA<gst::Element>, error: &Error, and_so: &str) {
-    warning(element, error, and_so, None);
+    warning(element, error, and_so, "gradcam-failed");
 }
 
-/// The same about a property that was set while playing and was not taken: programs know it by its details.
+/// The same about a property that was set while playing and is not taken.
 pub(super) fn refuse(element: &impl IsA<gst::Element>, error: &Error, and_so: &str) {
-    warning(element, error, and_so, Some(gst::Structure::new_empty("gradcam-refused")));
+    warning(element, error, and_so, "gradcam-refused");
 }
 
-fn warning(element: &impl IsA<gst::Element>, error: &Error, and_so: &str, details: Option<gst::Structure>) {
+/// By the name of its details programs know what it is about.
+fn warning(element: &impl IsA<gst::Element>, error: &Error, and_so: &str, about: &str) {
+    let details = Some(gst::Structure::new_empty(about));
     let (text, debug) = (format!("{error}; {and_so}"), format!("{error:?}"));
     match code(error) {
         Code::Resource(code) => post(element, code, &text, &debug, details),

@@ -344,7 +344,7 @@ impl GradCam {
         }
         let (painters, no_font) = pen.painters(live, session.shown().map_or(0, |shown| shown.pictures.len()));
         if let Some(error) = no_font {
-            message::warn(&*self.obj(), &error, "the former font stays");
+            message::refuse(&*self.obj(), &error, "the former font stays");
         }
         let aside = Aside { top_k: telling.top_k as usize, figures: live.draw_stats.then(|| self.stats.figures()) };
         let start = Instant::now();

@@ -62,6 +62,8 @@ struct Life {
     timeline: Timeline,
     /// Times that the source was lost.
     losses: u64,
+    /// What failed since there was a map last.
+    failure: Option<String>,
     /// Why the element did not take what was set, the last time; and how often that was so.
     refusal: String,
     refusals: u64,
@@ -161,16 +163,18 @@ impl Camera {
     }
 
     /// A frame went out of the element.
-    pub fn count(&self, pad: &gst::Pad) {
+    pub fn count(&self) {
         self.frames.fetch_add(1, Ordering::Relaxed);
         let mut life = lock(&self.life);
         if life.state != State::Playing {
-            let number = |caps: &gst::Caps, name| caps.structure(0)?.get::<i32>(name).ok();
-            let caps = pad.current_caps();
-            let caps = caps.as_ref();
-            life.size = caps.and_then(|caps| number(caps, "width").zip(number(caps, "height"))).unwrap_or_default();
             (life.state, life.problem) = (State::Playing, None);
         }
+    }
+
+    /// Frames are of this size from now on.
+    pub fn resize(&self, caps: &gst::CapsRef) {
+        let number = |name| caps.structure(0)?.get::<i32>(name).ok();
+        lock(&self.life).size = number("width").zip(number("height")).unwrap_or_default();
     }
 
     /// What goes with a picture.
@@ -267,7 +271,8 @@ impl Camera {
 
     fn play(self: &Arc<Camera>, pipeline: &gst::Pipeline) -> End {
         let end = self.follow(pipeline);
-        let _ = pipeline.set_state(gst::State::Null);
+        // A decoder that fails at the same moment has this fail too, once.
+        let _ = (0..3).any(|_| pipeline.set_state(gst::State::Null).is_ok());
         if let Some(bus) = pipeline.bus() {
             bus.unset_sync_handler();
         }
@@ -335,8 +340,11 @@ impl Camera {
         let mut life = lock(&self.life);
         match message.view() {
             gst::MessageView::Warning(warning) => {
-                if warning.details().is_some_and(|details| details.name() == "gradcam-refused") {
-                    (life.refusal, life.refusals) = (warning.error().to_string(), life.refusals + 1);
+                let about = warning.details().map_or("", |details| details.name().as_str());
+                match about {
+                    "gradcam-refused" => (life.refusal, life.refusals) = (warning.error().to_string(), life.refusals + 1),
+                    "gradcam-failed" => life.failure = Some(warning.error().to_string()),
+                    _ => {}
                 }
             }
             gst::MessageView::Progress(progress) => match progress.get() {
@@ -349,7 +357,9 @@ impl Camera {
             },
             gst::MessageView::Element(_) => {
                 if let Some(record) = Record::from_message(message) {
-                    life.problem = record.reason.clone().filter(|_| !record.annotated);
+                    life.failure = life.failure.take().filter(|_| !record.annotated);
+                    // Why there is no map, and not just that there is none.
+                    life.problem = life.failure.as_ref().or(record.reason.as_ref()).filter(|_| !record.annotated).cloned();
                     life.last = Some(record);
                 }
             }

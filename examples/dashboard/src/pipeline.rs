@@ -54,9 +54,11 @@ fn watch(camera: &Arc<Camera>) {
         gst::PadProbeReturn::Ok
     });
     let counted = Arc::downgrade(camera);
-    src.add_probe(gst::PadProbeType::BUFFER, move |pad, _| {
-        if let Some(camera) = counted.upgrade() {
-            camera.count(pad);
+    src.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |_, probe| {
+        match (counted.upgrade(), probe.event().map(|event| event.view())) {
+            (Some(camera), Some(gst::EventView::Caps(caps))) => camera.resize(caps.caps()),
+            (Some(camera), None) => camera.count(),
+            _ => {}
         }
         gst::PadProbeReturn::Ok
     });

@@ -130,6 +130,7 @@ impl Shot {
 
     /// The picture, decoded, which is as large as is said.
     pub fn picture(&self) -> image::RgbImage {
+        assert!(!self.jpeg.is_empty(), "no picture: {}", self.head);
         let picture = decoded(&self.jpeg);
         assert_eq!((Some(u64::from(picture.width())), Some(u64::from(picture.height()))), (self.head["width"].as_u64(), self.head["height"].as_u64()));
         picture
