@@ -25,7 +25,7 @@ fn goes_on_without(dashboard: &Dashboard, why: &str) {
 #[test]
 fn a_file_that_is_no_model_leaves_the_picture() {
     let dashboard = Dashboard::start(&["test:ball"], &[], models::save_bytes(b"this is no model"));
-    goes_on_without(&dashboard, "sides.onnx");
+    goes_on_without(&dashboard, "not a usable ONNX file");
 }
 
 #[test]
