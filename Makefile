@@ -44,6 +44,7 @@ demo: setup runtime model media build ## a real video, annotated by a real class
 
 test: setup runtime model photos ## run all tests
 	cargo test --features fault-injection
+	cargo test --package gradcam-dashboard --features fault-injection
 
 build: setup ## build the plugin and the program: target/release/libgstgradcam.so and target/release/gradcam
 	cargo build --release --lib --bins --examples # the examples keep cargo from building dependencies twice
@@ -52,9 +53,11 @@ install: build runtime model ## install plugin, program, runtime library and dem
 	scripts/install.sh $(RUNTIME) $(MODEL)
 
 lint: ## formatting and lints, as strict as they go
-	cargo fmt --check
+	cargo fmt --all --check
 	cargo clippy --all-targets --features fault-injection -- -D warnings
+	cargo clippy --package gradcam-dashboard --all-targets --features fault-injection -- -D warnings
 	cargo clippy --lib --bins -- -D warnings -D clippy::unwrap_used
+	cargo clippy --package gradcam-dashboard --bins -- -D warnings -D clippy::unwrap_used
 	cargo clippy --no-default-features -- -D warnings
 	SYSTEM_DEPS_GSTREAMER_ANALYTICS_1_0_NO_PKG_CONFIG=1 SYSTEM_DEPS_GSTREAMER_ANALYTICS_1_0_LIB=gstanalytics-1.0 \
 		cargo clippy --lib --features v1_24 -- -D warnings # as far as it goes where GStreamer is older

@@ -1,7 +1,7 @@
 //! THE TABLE of properties: one attribute each, on the instance structure, and their values.
 
-use std::sync::{Mutex, RwLock};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, RwLock};
 
 use gst::glib;
 use gst::prelude::*;

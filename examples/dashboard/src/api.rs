@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::{HttpBody as _, to_bytes};
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
-use axum::body::{HttpBody as _, to_bytes};
 use axum::extract::{FromRequestParts, Path, Query, Request};
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderValue, StatusCode, request};
@@ -50,7 +50,10 @@ impl FromRequestParts<Cameras> for Named {
 
     async fn from_request_parts(parts: &mut request::Parts, cameras: &Cameras) -> Answer<Named> {
         let params = Path::<Vec<(String, String)>>::from_request_parts(parts, cameras).await.ok();
-        let id = params.and_then(|params| params.0.into_iter().find(|(name, _)| name == "id")).map(|(_, id)| id).unwrap_or_default();
+        let id = params
+            .and_then(|params| params.0.into_iter().find(|(name, _)| name == "id"))
+            .map(|(_, id)| id)
+            .unwrap_or_default();
         let found = cameras.iter().find(|camera| camera.id.to_string() == id);
         found.cloned().map(Named).ok_or_else(|| Refusal(StatusCode::NOT_FOUND, format!("there is no camera {id:?}")))
     }
@@ -185,7 +188,8 @@ async fn pictures(
     asked: Result<Query<Live>, QueryRejection>,
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer<Response> {
-    let socket = socket.map_err(|error| Refusal(error.status(), format!("pictures come over a WebSocket: {}", error.body_text())))?;
+    let socket = socket
+        .map_err(|error| Refusal(error.status(), format!("pictures come over a WebSocket: {}", error.body_text())))?;
     let Query(Live { width }) = asked
         .ok()
         .filter(|asked| asked.width.is_none_or(|width| width > 0))

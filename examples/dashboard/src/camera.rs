@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 use crate::Result;
 use crate::clip::Film;
 use crate::outlet::{Beside, Outlet, TILE};
+use crate::pipeline;
 use crate::settings;
 use crate::source::{Source, make};
 use crate::timeline::Timeline;
-use crate::pipeline;
 
 /// A source that gives no picture for so long is lost.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -292,7 +292,8 @@ impl Camera {
         let (begin, mut counted, mut second) = (frames(), frames(), Instant::now());
         let mut moved = Instant::now();
         loop {
-            if let Some(end) = bus.timed_pop(gst::ClockTime::from_mseconds(100)).and_then(|it| self.hear(pipeline, &it)) {
+            if let Some(end) = bus.timed_pop(gst::ClockTime::from_mseconds(100)).and_then(|it| self.hear(pipeline, &it))
+            {
                 return end;
             }
             if lock(&self.life).stop {
@@ -342,7 +343,9 @@ impl Camera {
             gst::MessageView::Warning(warning) => {
                 let about = warning.details().map_or("", |details| details.name().as_str());
                 match about {
-                    "gradcam-refused" => (life.refusal, life.refusals) = (warning.error().to_string(), life.refusals + 1),
+                    "gradcam-refused" => {
+                        (life.refusal, life.refusals) = (warning.error().to_string(), life.refusals + 1)
+                    }
                     "gradcam-failed" => life.failure = Some(warning.error().to_string()),
                     _ => {}
                 }
@@ -359,7 +362,8 @@ impl Camera {
                 if let Some(record) = Record::from_message(message) {
                     life.failure = life.failure.take().filter(|_| !record.annotated);
                     // Why there is no map, and not just that there is none.
-                    life.problem = life.failure.as_ref().or(record.reason.as_ref()).filter(|_| !record.annotated).cloned();
+                    life.problem =
+                        life.failure.as_ref().or(record.reason.as_ref()).filter(|_| !record.annotated).cloned();
                     life.last = Some(record);
                 }
             }

@@ -88,7 +88,13 @@ impl Film {
             let sample = gst::Sample::builder().buffer(&untimed(&buffer)).caps(&caps).build();
             // Whoever does not take what there is already misses this one; at a key frame it goes on.
             let full = viewer.current_level_buffers() > 60;
-            let sent = if full { Ok(gst::FlowSuccess::Ok) } else if same { viewer.push_buffer(untimed(&buffer)) } else { viewer.push_sample(&sample) };
+            let sent = if full {
+                Ok(gst::FlowSuccess::Ok)
+            } else if same {
+                viewer.push_buffer(untimed(&buffer))
+            } else {
+                viewer.push_sample(&sample)
+            };
             sent.is_ok()
         });
         if !self.keep.is_zero() {

@@ -15,7 +15,9 @@ const FAMILIES: &[Family] = &[
     ("gradcam_fps", "gauge", "Frames in the last second", |camera| camera.beside().fps),
     ("gradcam_score", "gauge", "Probability of the class explained, where there is one", Camera::score),
     ("gradcam_viewers", "gauge", "Viewers that look at it", |camera| camera.viewers() as f64),
-    ("gradcam_inference_seconds", "gauge", "Median time of the model's latest runs", |camera| camera.stat("inference-p50")),
+    ("gradcam_inference_seconds", "gauge", "Median time of the model's latest runs", |camera| {
+        camera.stat("inference-p50")
+    }),
     ("gradcam_map_age_seconds", "gauge", "Median age of the latest maps", |camera| camera.stat("map-age-p50")),
 ];
 

@@ -54,7 +54,8 @@ pub fn parse(painter: &gst::Element, wanted: &Map<String, Value>) -> Result<Vec<
 fn parse_one(painter: &gst::Element, name: &str, value: &Value) -> Result<Setting> {
     let names = || SETTINGS.iter().map(|(name, _)| *name);
     let known = names().find(|known| *known == name);
-    let name = known.ok_or_else(|| format!("{name:?} is no setting; there are {}", names().collect::<Vec<_>>().join(", ")))?;
+    let name =
+        known.ok_or_else(|| format!("{name:?} is no setting; there are {}", names().collect::<Vec<_>>().join(", ")))?;
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
@@ -66,7 +67,8 @@ fn parse_one(painter: &gst::Element, name: &str, value: &Value) -> Result<Settin
 /// A property's value as its text says, or a sentence why it cannot be.
 pub fn read(painter: &gst::Element, name: &str, text: &str) -> Result<glib::Value> {
     let pspec = painter.find_property(name).filter(|pspec| pspec.flags().contains(glib::ParamFlags::WRITABLE));
-    let pspec = pspec.ok_or_else(|| format!("{name}={text}: the element gradcam has no such property that can be set"))?;
+    let pspec =
+        pspec.ok_or_else(|| format!("{name}={text}: the element gradcam has no such property that can be set"))?;
     if pspec.value_type() == String::static_type() {
         return Ok((!text.is_empty()).then_some(text).to_value());
     }

@@ -119,8 +119,11 @@ impl Source {
 /// What plays where nothing is named: test pictures, and the demo video where there is one.
 pub fn built_in() -> Vec<Source> {
     let demo = Path::new("media/demo.mp4");
-    let mut found: Vec<Source> = demo.is_file().then(|| Source::parse("demo video=media/demo.mp4")).into_iter().flatten().collect();
-    found.extend(["ball", "smpte", "pinwheel"].map(|pattern| Source::parse(&format!("test:{pattern}"))).into_iter().flatten());
+    let mut found: Vec<Source> =
+        demo.is_file().then(|| Source::parse("demo video=media/demo.mp4")).into_iter().flatten().collect();
+    found.extend(
+        ["ball", "smpte", "pinwheel"].map(|pattern| Source::parse(&format!("test:{pattern}"))).into_iter().flatten(),
+    );
     found
 }
 
@@ -191,7 +194,8 @@ fn link_video(decode: &gst::Element, next: &gst::Element) {
 
 /// An element of GStreamer's.
 pub fn make(name: &str) -> Result<gst::Element> {
-    let missing = |_| format!("GStreamer's element {name} is missing; scripts/setup.sh dashboard installs what holds it");
+    let missing =
+        |_| format!("GStreamer's element {name} is missing; scripts/setup.sh dashboard installs what holds it");
     gst::ElementFactory::make(name).build().map_err(missing)
 }
 

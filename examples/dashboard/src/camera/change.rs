@@ -67,7 +67,10 @@ impl Camera {
         let opened = || Some(lock(&self.life)).is_some_and(|life| life.ended >= life.begun);
         match judge {
             // It may be; it is waited for so that whoever asks sees it next.
-            Judge::Value => seen() || true,
+            Judge::Value => {
+                seen();
+                true
+            }
             Judge::Frame => seen(),
             Judge::Model => seen() && wait(PATIENCE_MODEL, &opened) && seen(),
         }

@@ -22,7 +22,8 @@ fn pages_of_other_sites_change_nothing_and_see_nothing() {
         assert_eq!(refused, Some(403), "{origin}");
     }
     // A name of theirs that leads to this machine (DNS rebinding), also with their own origin.
-    for host in ["example.org", "example.org:80", "127.0.0.1.example.org", "10.0.0.1", "localhost.example.org:8090", ""] {
+    for host in ["example.org", "example.org:80", "127.0.0.1.example.org", "10.0.0.1", "localhost.example.org:8090", ""]
+    {
         for headers in [vec![("host", host)], vec![("host", host), ("origin", "http://example.org")]] {
             for path in ["/", "/api/cameras", "/metrics", "/api/cameras/1/snapshot"] {
                 let answer = ask(address, "GET", path, &headers, b"");
@@ -61,7 +62,16 @@ fn with_a_token_whoever_has_it_may_ask_and_nobody_else() {
         vec![("cookie", "gradcam-token=wrong")],
         vec![("cookie", "other=s3cret.word")],
     ];
-    for path in ["/", "/app.js", "/api/cameras", "/api/cameras/1", "/api/cameras/1/snapshot", "/metrics", "/nothing", "/api/cameras?token=s3cret.word"] {
+    for path in [
+        "/",
+        "/app.js",
+        "/api/cameras",
+        "/api/cameras/1",
+        "/api/cameras/1/snapshot",
+        "/metrics",
+        "/nothing",
+        "/api/cameras?token=s3cret.word",
+    ] {
         for headers in &wrong {
             let answer = get(path, headers);
             assert_eq!(answer.status, 401, "{path} {headers:?}: {answer}");
@@ -69,7 +79,9 @@ fn with_a_token_whoever_has_it_may_ask_and_nobody_else() {
         }
         let expected = if path == "/nothing" { 404 } else { 200 };
         for right in [bearer, cookie] {
-            let status = crate::rig::until("an answer but 503", || Some(get(path, &[right]).status).filter(|status| *status != 503));
+            let status = crate::rig::until("an answer but 503", || {
+                Some(get(path, &[right]).status).filter(|status| *status != 503)
+            });
             assert_eq!(status, expected, "{path} {right:?}");
         }
     }

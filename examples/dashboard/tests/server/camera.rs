@@ -32,7 +32,8 @@ impl Camera {
 
     pub fn of(width: u32, height: u32) -> Camera {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let camera = Camera { address: listener.local_addr().unwrap(), power: Arc::default(), thread: Mutex::default() };
+        let camera =
+            Camera { address: listener.local_addr().unwrap(), power: Arc::default(), thread: Mutex::default() };
         camera.resize(width, height);
         camera.serve(listener);
         camera
@@ -109,7 +110,8 @@ fn show(mut stream: TcpStream, power: &Power) {
         }
         if !power.silent.load(Ordering::SeqCst) {
             let (width, height) = (power.size.0.load(Ordering::SeqCst), power.size.1.load(Ordering::SeqCst));
-            let picture = if power.garbled.load(Ordering::SeqCst) { vec![b'x'; 2000] } else { picture(at, width, height) };
+            let picture =
+                if power.garbled.load(Ordering::SeqCst) { vec![b'x'; 2000] } else { picture(at, width, height) };
             let head = format!("--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", picture.len());
             going = stream.write_all(&[head.as_bytes(), &picture, b"\r\n"].concat()).is_ok();
         }

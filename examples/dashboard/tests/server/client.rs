@@ -25,7 +25,8 @@ impl Answer {
     pub fn parse(bytes: &[u8]) -> Option<Answer> {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-        let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|digits| digits.parse().ok());
+        let status =
+            head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|digits| digits.parse().ok());
         let answer = Answer { status: status.unwrap(), head, body: bytes[end + 4..].to_vec() };
         if let Some(length) = answer.header("content-length") {
             assert_eq!(length, answer.body.len().to_string(), "{answer}");
@@ -104,7 +105,8 @@ pub fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, 
 }
 
 pub fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-    say(address, &request(address, method, path, headers, body)).unwrap_or_else(|| panic!("no answer to {method} {path}"))
+    say(address, &request(address, method, path, headers, body))
+        .unwrap_or_else(|| panic!("no answer to {method} {path}"))
 }
 
 /// Sends bytes, whatever they are, and hears what comes.
@@ -132,7 +134,10 @@ impl Shot {
     pub fn picture(&self) -> image::RgbImage {
         assert!(!self.jpeg.is_empty(), "no picture: {}", self.head);
         let picture = decoded(&self.jpeg);
-        assert_eq!((Some(u64::from(picture.width())), Some(u64::from(picture.height()))), (self.head["width"].as_u64(), self.head["height"].as_u64()));
+        assert_eq!(
+            (Some(u64::from(picture.width())), Some(u64::from(picture.height()))),
+            (self.head["width"].as_u64(), self.head["height"].as_u64())
+        );
         picture
     }
 }
@@ -152,7 +157,12 @@ impl Viewer {
     }
 
     /// The status with which it is turned away, if it is.
-    pub fn try_open(stream: TcpStream, address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Result<Viewer, u16> {
+    pub fn try_open(
+        stream: TcpStream,
+        address: SocketAddr,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Viewer, u16> {
         let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap());

@@ -8,7 +8,8 @@ use crate::rig::Dashboard;
 
 /// The pictures go on without maps, with this in the reason.
 fn goes_on_without(dashboard: &Dashboard, why: &str) {
-    let state = dashboard.becomes(1, "has a problem", |state| state["problem"].as_str().is_some_and(|it| it.contains(why)));
+    let state =
+        dashboard.becomes(1, "has a problem", |state| state["problem"].as_str().is_some_and(|it| it.contains(why)));
     assert_eq!(state["state"], "playing", "{state:?}");
     let mut viewer = Viewer::open(dashboard.address(), "/api/cameras/1/live");
     for _ in 0..5 {

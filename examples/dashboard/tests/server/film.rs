@@ -55,7 +55,9 @@ fn clip(dashboard: &Dashboard, query: &str) -> Played {
 #[test]
 fn a_clip_is_as_long_as_asked_and_begins_with_a_picture() {
     let dashboard = Dashboard::open(&["test:white"]);
-    let set = until("a picture", || Some(dashboard.patch(1, r#"{"output-mode": "none"}"#)).filter(|answer| answer.status == 200));
+    let set = until("a picture", || {
+        Some(dashboard.patch(1, r#"{"output-mode": "none"}"#)).filter(|answer| answer.status == 200)
+    });
     assert_eq!(set.json()["settings"]["output-mode"], "none");
     dashboard.frames_go_on(1, 300.0);
     let ms = gst::ClockTime::from_mseconds;
@@ -63,7 +65,10 @@ fn a_clip_is_as_long_as_asked_and_begins_with_a_picture() {
         let played = clip(&dashboard, &format!("?seconds={seconds}"));
         // From the last key frame before that; there is one at least every 30 frames, and those that are left out count for no frame.
         let length = played.duration;
-        assert!(length >= ms(seconds * 1000 - 100) && length <= ms(seconds * 1000 + 5000), "{seconds} s asked, {length} got");
+        assert!(
+            length >= ms(seconds * 1000 - 100) && length <= ms(seconds * 1000 + 5000),
+            "{seconds} s asked, {length} got"
+        );
         assert_eq!(played.size, (640, 360));
         assert!(played.first > 200.0, "the first frame of white has a luma of {}", played.first);
         assert!(played.times[0] < ms(100), "it begins at {}", played.times[0]);

@@ -42,8 +42,14 @@ fn what_is_too_large_is_refused() {
         }
     }
     // A body that is only announced, and one that comes in chunks without end.
-    for more in ["content-length: 10000000\r\n\r\n", "content-length: 18446744073709551615\r\n\r\n", "content-length: -1\r\n\r\n", "content-length: 5\r\ncontent-length: 6\r\n\r\nhello"] {
-        let head = format!("PATCH /api/cameras/1 HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n{more}");
+    for more in [
+        "content-length: 10000000\r\n\r\n",
+        "content-length: 18446744073709551615\r\n\r\n",
+        "content-length: -1\r\n\r\n",
+        "content-length: 5\r\ncontent-length: 6\r\n\r\nhello",
+    ] {
+        let head =
+            format!("PATCH /api/cameras/1 HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n{more}");
         let answer = say(address, head.as_bytes()).unwrap_or_else(|| panic!("no answer to {more}"));
         assert!([400, 413, 431].contains(&answer.status), "{more}: {answer}");
     }
@@ -104,8 +110,12 @@ fn requests_that_never_end_are_given_up() {
         String::new(),
         "GET / HT".into(),
         format!("GET / HTTP/1.1\r\nhost: {address}\r\nx: "),
-        format!("PATCH /api/cameras/1 HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: 60000\r\n\r\n{{"),
-        format!("PATCH /api/cameras/1 HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nea60\r\n{{"),
+        format!(
+            "PATCH /api/cameras/1 HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: 60000\r\n\r\n{{"
+        ),
+        format!(
+            "PATCH /api/cameras/1 HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nea60\r\n{{"
+        ),
         // As a browser that keeps its connection, and never asks again but for a byte.
         format!("GET / HTTP/1.1\r\nhost: {address}\r\n\r\n"),
     ];
@@ -155,12 +165,17 @@ fn a_thousand_connections_are_bounded_and_then_all_is_served_again() {
             other => panic!("{:?}", String::from_utf8_lossy(other)),
         }
     }
-    assert!(served >= 500 && turned_away >= 400 && served + turned_away == 1000, "{served} served, {turned_away} turned away");
+    assert!(
+        served >= 500 && turned_away >= 400 && served + turned_away == 1000,
+        "{served} served, {turned_away} turned away"
+    );
     viewer.next();
     let grown = dashboard.memory().saturating_sub(memory);
     assert!(grown < 64 << 20, "{grown} bytes more");
     drop(streams);
-    until("an answer", || say(address, &request(address, "GET", "/api/cameras", &[], b"")).filter(|answer| answer.status == 200));
+    until("an answer", || {
+        say(address, &request(address, "GET", "/api/cameras", &[], b"")).filter(|answer| answer.status == 200)
+    });
     is_served(&dashboard);
 }
 
@@ -185,7 +200,9 @@ fn whoever_is_turned_away_is_told_why() {
 #[test]
 fn whoever_asks_and_takes_no_answer_is_let_go() {
     let dashboard = Dashboard::with(&["test:snow"], &["--max-connections", "4"]);
-    until("a clip that no socket holds", || (dashboard.get("/api/cameras/1/clip?seconds=60").body.len() > 4 << 20).then_some(()));
+    until("a clip that no socket holds", || {
+        (dashboard.get("/api/cameras/1/clip?seconds=60").body.len() > 4 << 20).then_some(())
+    });
     let asked = request(dashboard.address(), "GET", "/api/cameras/1/clip?seconds=60", &[], b"");
     let _deaf: Vec<TcpStream> = (0..4)
         .map(|_| {

@@ -27,7 +27,8 @@ pub fn sides() -> Model {
     let third = 1.0 / 3.0;
     let mut model = Model::new(17);
     model.add_input("input", DType::F32, &[1, 3, 8, 8].map(Some));
-    model.add_initializer("conv.weight", &Tensor::f32(&[2, 3, 1, 1], vec![third, third, third, -third, -third, -third]));
+    model
+        .add_initializer("conv.weight", &Tensor::f32(&[2, 3, 1, 1], vec![third, third, third, -third, -third, -third]));
     model.add_initializer("conv.bias", &Tensor::f32(&[2], vec![0.0, 0.9]));
     model.add_initializer("fc.weight", &Tensor::f32(&[2, 2], vec![1.0, 0.0, 0.0, 1.0]));
     model.add_node("Conv", "conv", &["input", "conv.weight", "conv.bias"], &["before"], &[]);

@@ -40,9 +40,17 @@ fn what_cannot_be_played_is_said_in_a_sentence() {
 
 #[test]
 fn what_cannot_be_read_as_an_option_is_wrong_usage() {
-    for args in [&["--bind", "nowhere"][..], &["--bind", "127.0.0.1"], &["--set", "alpha"], &["--keep", "601"], &["--keep", "-1"], &["--max-connections", "0"],
-        &["--source"], &["--nonsense"], &["--source", "rtsp://user:hunter2 @host/"]]
-    {
+    for args in [
+        &["--bind", "nowhere"][..],
+        &["--bind", "127.0.0.1"],
+        &["--set", "alpha"],
+        &["--keep", "601"],
+        &["--keep", "-1"],
+        &["--max-connections", "0"],
+        &["--source"],
+        &["--nonsense"],
+        &["--source", "rtsp://user:hunter2 @host/"],
+    ] {
         let (code, said) = outcome(args);
         assert_eq!(code, Some(2), "{args:?}: {said}");
     }
@@ -76,7 +84,10 @@ fn it_does_not_wait_for_a_model_to_end() {
     let address = dashboard.address();
     let change = std::thread::spawn(move || {
         let body = br#"{"method": "cam"}"#;
-        crate::client::say(address, &crate::client::request(address, "PATCH", "/api/cameras/1", &[("content-type", "application/json")], body))
+        crate::client::say(
+            address,
+            &crate::client::request(address, "PATCH", "/api/cameras/1", &[("content-type", "application/json")], body),
+        )
     });
     dashboard.becomes(1, "has another method", |state| state["settings"]["method"] == "cam");
     let asked = std::time::Instant::now();
@@ -100,4 +111,3 @@ fn killed_it_starts_again_at_the_same_port() {
     assert_eq!(again.address().to_string(), address);
     again.plays(1);
 }
-

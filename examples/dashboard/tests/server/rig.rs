@@ -48,7 +48,9 @@ pub fn command(args: &[&str]) -> Command {
 /// ONNX Runtime as `make runtime` lays it down.
 fn runtime() -> Option<PathBuf> {
     let found = std::fs::read_dir(root().join("runtime")).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-    found.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("libonnxruntime.so"))).max()
+    found
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("libonnxruntime.so")))
+        .max()
 }
 
 /// What the program said and how it ended, where it is to end by itself.

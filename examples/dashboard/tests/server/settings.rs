@@ -29,7 +29,16 @@ fn change(dashboard: &Dashboard, settings: Value) -> Value {
 #[test]
 fn each_setting_changes_what_it_says_and_what_is_painted() {
     // Maps that do not lean on those before them, and no words on the picture.
-    let steady = ["--set", "normalization=frame", "--set", "smoothing=0", "--set", "draw-labels=false", "--set", "alpha-mode=constant"];
+    let steady = [
+        "--set",
+        "normalization=frame",
+        "--set",
+        "smoothing=0",
+        "--set",
+        "draw-labels=false",
+        "--set",
+        "alpha-mode=constant",
+    ];
     let dashboard = Dashboard::with(GRADIENT, &steady);
     dashboard.explains(1);
     let plain = picture(&dashboard);
@@ -68,7 +77,10 @@ fn a_region_of_interest_is_told_of_with_the_pictures() {
     };
     assert_eq!(share(""), None);
     let (whole, above, below) = (share("0,0,1,1").unwrap(), share("0,0,1,0.5").unwrap(), share("0,0.5,1,0.5").unwrap());
-    assert!((whole - 1.0).abs() < 1e-6 && (above + below - 1.0).abs() < 1e-6 && (above - below).abs() > 0.1, "{whole} {above} {below}");
+    assert!(
+        (whole - 1.0).abs() < 1e-6 && (above + below - 1.0).abs() < 1e-6 && (above - below).abs() > 0.1,
+        "{whole} {above} {below}"
+    );
     assert_eq!(share(""), None);
 }
 
@@ -89,7 +101,10 @@ fn method_and_layer_open_the_model_anew() {
 fn what_cannot_be_is_refused_and_changes_nothing() {
     let dashboard = Dashboard::open(GRADIENT);
     dashboard.explains(1);
-    let before = change(&dashboard, json!({ "alpha": 0.7, "roi": "0,0,0.5,0.5", "target-class": "dark", "method": "gradcam" }))["settings"].clone();
+    let before =
+        change(&dashboard, json!({ "alpha": 0.7, "roi": "0,0,0.5,0.5", "target-class": "dark", "method": "gradcam" }))
+            ["settings"]
+            .clone();
     for (status, body, says) in [
         (422, r#"{"colormap": "plaid"}"#, "plaid"),
         (422, r#"{"output-mode": 17}"#, "output-mode"),
@@ -129,7 +144,12 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
         assert_eq!(dashboard.state(1)["layer"], "layer", "{body}");
     }
     let shot = Viewer::open(dashboard.address(), "/api/cameras/1/live").explained();
-    assert_eq!((&shot.head["seen"]["label"], &shot.head["seen"]["roi-share"].is_f64()), (&json!("dark"), &true), "{}", shot.head);
+    assert_eq!(
+        (&shot.head["seen"]["label"], &shot.head["seen"]["roi-share"].is_f64()),
+        (&json!("dark"), &true),
+        "{}",
+        shot.head
+    );
     let same = change(&dashboard, json!({}));
     assert_eq!(same["settings"], before);
 }
@@ -139,7 +159,13 @@ fn another_kind_of_body_is_refused() {
     let dashboard = Dashboard::open(GRADIENT);
     dashboard.plays(1);
     for kind in ["text/plain", "application/x-www-form-urlencoded"] {
-        let answer = crate::client::ask(dashboard.address(), "PATCH", "/api/cameras/1", &[("content-type", kind)], br#"{"alpha": 0.1}"#);
+        let answer = crate::client::ask(
+            dashboard.address(),
+            "PATCH",
+            "/api/cameras/1",
+            &[("content-type", kind)],
+            br#"{"alpha": 0.1}"#,
+        );
         assert_eq!(answer.status, 415, "{answer}");
         answer.sentence();
     }
@@ -168,7 +194,9 @@ fn settings_stay_when_the_source_is_lost_and_comes_back() {
     let dashboard = Dashboard::open(&[&camera.address()]);
     dashboard.explains(1);
     dashboard.plays(1);
-    let before = change(&dashboard, json!({ "colormap": "magma", "target-class": "dark", "roi": "0,0,1,0.5" }))["settings"].clone();
+    let before =
+        change(&dashboard, json!({ "colormap": "magma", "target-class": "dark", "roi": "0,0,1,0.5" }))["settings"]
+            .clone();
     camera.off();
     dashboard.becomes(1, "is lost", |state| state["state"] == "lost");
     assert_eq!(dashboard.state(1)["settings"], before);
@@ -211,11 +239,18 @@ fn many_changes_at_once_are_made_one_after_the_other() {
             let dashboard = &dashboard;
             scope.spawn(move || {
                 let good = at % 2 == 0;
-                let body = if good { r#"{"colormap": "turbo", "alpha": 0.25}"# } else { r#"{"alpha": 0.9, "roi": "everywhere"}"# };
+                let body = if good {
+                    r#"{"colormap": "turbo", "alpha": 0.25}"#
+                } else {
+                    r#"{"alpha": 0.9, "roi": "everywhere"}"#
+                };
                 assert_eq!(dashboard.patch(1, body).status, if good { 200 } else { 422 }, "{address}");
             });
         }
     });
     let settings = &dashboard.state(1)["settings"];
-    assert_eq!((&settings["colormap"], &settings["alpha"], &settings["roi"]), (&json!("turbo"), &json!(0.25), &json!("")));
+    assert_eq!(
+        (&settings["colormap"], &settings["alpha"], &settings["roi"]),
+        (&json!("turbo"), &json!(0.25), &json!(""))
+    );
 }

@@ -25,7 +25,8 @@ fn viewers_that_never_read_cost_nobody_anything() {
         for at in 0..15 {
             let done = &done;
             scope.spawn(move || {
-                let mut viewer = Viewer::open(address, if at % 2 == 0 { LIVE } else { "/api/cameras/1/live?width=320" });
+                let mut viewer =
+                    Viewer::open(address, if at % 2 == 0 { LIVE } else { "/api/cameras/1/live?width=320" });
                 let mut last = 0;
                 while !done.load(Ordering::SeqCst) {
                     let sequence = viewer.next().head["sequence"].as_u64().unwrap();
@@ -95,7 +96,9 @@ fn a_slow_viewer_loses_pictures_and_gets_new_ones() {
 #[ignore = "a measurement"]
 fn rate_and_memory_with_and_without_viewers() {
     let seconds = 20;
-    for (pattern, model) in [("test:ball", "models/efficientnet-lite0.onnx"), ("test:snow", "models/efficientnet-lite0.onnx")] {
+    for (pattern, model) in
+        [("test:ball", "models/efficientnet-lite0.onnx"), ("test:snow", "models/efficientnet-lite0.onnx")]
+    {
         let model = crate::rig::root().join(model);
         let dashboard = Dashboard::with(&[pattern], &["--model", model.to_str().unwrap(), "--set", "preprocess=auto"]);
         dashboard.explains(1);

@@ -29,7 +29,10 @@ fn every_request_of_the_table_is_answered() {
     let page = dashboard.get("/");
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
     let text = String::from_utf8(page.body).unwrap();
-    for (attribute, kind) in [("<script type=\"module\" src=\"", "text/javascript; charset=utf-8"), ("rel=\"stylesheet\" href=\"", "text/css; charset=utf-8")] {
+    for (attribute, kind) in [
+        ("<script type=\"module\" src=\"", "text/javascript; charset=utf-8"),
+        ("rel=\"stylesheet\" href=\"", "text/css; charset=utf-8"),
+    ] {
         let named: Vec<&str> = text.split(attribute).skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
         assert!(!named.is_empty(), "the page has no {attribute}");
         for path in named {
@@ -39,7 +42,8 @@ fn every_request_of_the_table_is_answered() {
     }
 
     let all = dashboard.json("/api/cameras");
-    let names: Vec<_> = all["cameras"].as_array().unwrap().iter().map(|it| (it["id"].clone(), it["name"].clone())).collect();
+    let names: Vec<_> =
+        all["cameras"].as_array().unwrap().iter().map(|it| (it["id"].clone(), it["name"].clone())).collect();
     assert_eq!(names, [(1.into(), "one".into()), (2.into(), "test: smpte".into())]);
     let (state, wanted) = (&all["cameras"][0], documented("STATE:"));
     assert_eq!(keys(state), keys(&wanted));
@@ -48,12 +52,20 @@ fn every_request_of_the_table_is_answered() {
         assert_eq!(std::mem::discriminant(&state[name]), std::mem::discriminant(value), "{name} is {}", state[name]);
     }
     let told = ["source", "state", "model", "layer", "provider", "width", "height"].map(|name| state[name].clone());
-    let is: [Value; 7] = ["test:ball", "playing", "sides", "layer", "cpu"].map(Value::from).into_iter().chain([640.into(), 360.into()]).collect::<Vec<_>>().try_into().unwrap();
+    let is: [Value; 7] = ["test:ball", "playing", "sides", "layer", "cpu"]
+        .map(Value::from)
+        .into_iter()
+        .chain([640.into(), 360.into()])
+        .collect::<Vec<_>>()
+        .try_into()
+        .unwrap();
     assert_eq!(told, is);
     assert_eq!(dashboard.json("/api/cameras/2")["name"], "test: smpte");
 
     let options = dashboard.json("/api/options");
-    for (name, words) in [("method", ["gradcam", "cam"]), ("colormap", ["jet", "viridis"]), ("output-mode", ["overlay", "heatmap"])] {
+    for (name, words) in
+        [("method", ["gradcam", "cam"]), ("colormap", ["jet", "viridis"]), ("output-mode", ["overlay", "heatmap"])]
+    {
         let all = options[name].as_array().unwrap_or_else(|| panic!("{options}"));
         assert!(words.iter().all(|word| all.contains(&(*word).into())), "{name}: {all:?}");
     }
@@ -71,7 +83,8 @@ fn the_timeline_has_a_point_a_second() {
     dashboard.explains(1);
     let points = crate::rig::until("three points with a class", || {
         let timeline = dashboard.json("/api/cameras/1/timeline");
-        let points: Vec<Value> = timeline["points"].as_array().unwrap().iter().filter(|it| it["class"].is_u64()).cloned().collect();
+        let points: Vec<Value> =
+            timeline["points"].as_array().unwrap().iter().filter(|it| it["class"].is_u64()).cloned().collect();
         (points.len() >= 3).then_some(points)
     });
     let wanted = ["class", "fps", "label", "map-age", "roi-share", "score", "time"];
@@ -100,7 +113,11 @@ fn metrics_are_prometheus_text() {
             let (name, rest) = line.split_once('{').unwrap();
             assert_eq!(name, family);
             let (labels, value) = rest.rsplit_once("} ").unwrap();
-            assert!(labels.starts_with("camera=\"1\",name=\"with \\\"quotes\\\"\"") || labels == "camera=\"2\",name=\"test: snow\"", "{line}");
+            assert!(
+                labels.starts_with("camera=\"1\",name=\"with \\\"quotes\\\"\"")
+                    || labels == "camera=\"2\",name=\"test: snow\"",
+                "{line}"
+            );
             assert!(value.parse::<f64>().is_ok(), "{line}");
             samples += 1;
         }
@@ -112,21 +129,47 @@ fn metrics_are_prometheus_text() {
 fn what_there_is_not_and_what_cannot_be_asked_is_said() {
     let dashboard = Dashboard::open(&["test:ball"]);
     let asked = |method, path| ask(dashboard.address(), method, path, &[], b"");
-    for path in ["/nothing", "/api", "/api/nothing", "/api/cameras/2", "/api/cameras/0", "/api/cameras/01", "/api/cameras/x",
-        "/api/cameras/1/nothing", "/api/cameras/9/live", "/api/cameras/9/snapshot", "/../Cargo.toml", "/%2e%2e/Cargo.toml", "/css/..", "//etc/passwd"]
-    {
+    for path in [
+        "/nothing",
+        "/api",
+        "/api/nothing",
+        "/api/cameras/2",
+        "/api/cameras/0",
+        "/api/cameras/01",
+        "/api/cameras/x",
+        "/api/cameras/1/nothing",
+        "/api/cameras/9/live",
+        "/api/cameras/9/snapshot",
+        "/../Cargo.toml",
+        "/%2e%2e/Cargo.toml",
+        "/css/..",
+        "//etc/passwd",
+    ] {
         let answer = asked("GET", path);
         assert_eq!(answer.status, 404, "{path}: {answer}");
         answer.sentence();
     }
-    for (method, path) in [("POST", "/"), ("DELETE", "/app.js"), ("POST", "/api/cameras"), ("PUT", "/api/cameras/1"), ("DELETE", "/api/cameras/1"),
-        ("POST", "/api/cameras/1/snapshot"), ("PATCH", "/api/options"), ("POST", "/metrics"), ("BREW", "/api/cameras")]
-    {
+    for (method, path) in [
+        ("POST", "/"),
+        ("DELETE", "/app.js"),
+        ("POST", "/api/cameras"),
+        ("PUT", "/api/cameras/1"),
+        ("DELETE", "/api/cameras/1"),
+        ("POST", "/api/cameras/1/snapshot"),
+        ("PATCH", "/api/options"),
+        ("POST", "/metrics"),
+        ("BREW", "/api/cameras"),
+    ] {
         let answer = asked(method, path);
         assert_eq!(answer.status, 405, "{method} {path}: {answer}");
         answer.sentence();
     }
-    for path in ["/api/cameras/1/clip?seconds=0", "/api/cameras/1/clip?seconds=61", "/api/cameras/1/clip?seconds=x", "/api/cameras/1/clip?seconds=-1"] {
+    for path in [
+        "/api/cameras/1/clip?seconds=0",
+        "/api/cameras/1/clip?seconds=61",
+        "/api/cameras/1/clip?seconds=x",
+        "/api/cameras/1/clip?seconds=-1",
+    ] {
         assert_eq!(asked("GET", path).status, 422, "{path}");
         asked("GET", path).sentence();
     }
