@@ -26,7 +26,7 @@ impl Answer {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
         let status =
-            head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|digits| digits.parse().ok());
+            head.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)).and_then(|digits| digits.parse().ok());
         let answer = Answer { status: status.unwrap(), head, body: bytes[end + 4..].to_vec() };
         if let Some(length) = answer.header("content-length") {
             assert_eq!(length, answer.body.len().to_string(), "{answer}");

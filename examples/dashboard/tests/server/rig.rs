@@ -75,7 +75,7 @@ pub struct Dashboard {
     listener: Option<JoinHandle<()>>,
     // Kept open: a program whose reader is gone is another test.
     _stdout: BufReader<ChildStdout>,
-    model: models::OnDisk,
+    _model: models::OnDisk,
 }
 
 impl Dashboard {
@@ -113,7 +113,7 @@ impl Dashboard {
             listener.join().unwrap();
             panic!("it began with {line:?}: {}", said.lock().unwrap());
         };
-        Dashboard { child, address, said, listener: Some(listener), _stdout: stdout, model }
+        Dashboard { child, address, said, listener: Some(listener), _stdout: stdout, _model: model }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -216,7 +216,6 @@ impl Drop for Dashboard {
             let status = self.ended();
             assert!(status.success() && !panicked(&self.said()), "{status}: {}", self.said());
         }
-        let _ = &self.model;
     }
 }
 
