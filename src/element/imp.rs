@@ -1,7 +1,7 @@
 //! The element's life: states, caps, events and queries, each led to where it is dealt with.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, PoisonError};
 use std::time::Duration;
 
 use gst::glib;
@@ -60,7 +60,7 @@ impl ObjectImpl for GradCam {
             self.dirty.store(true, Ordering::SeqCst);
         }
         if pspec.name() == "output-mode" {
-            self.lay_out();
+            self.relaid.store(true, Ordering::SeqCst);
         }
         if self.started.load(Ordering::SeqCst) && pspec.flags().contains(gst::PARAM_FLAG_MUTABLE_READY) {
             let name = pspec.name();
@@ -203,6 +203,9 @@ impl BaseTransformImpl for GradCam {
         if direction == gst::PadDirection::Sink && query.is_serialized() {
             let _ = self.safely(|| self.drain());
         }
+        // The base class asks `transform_caps` twice for it, on whatever thread.
+        let is_caps = query.type_() == gst::QueryType::Caps;
+        let _one_width = is_caps.then(|| self.asked.read().unwrap_or_else(PoisonError::into_inner));
         BaseTransformImplExt::parent_query(self, direction, query)
     }
 
@@ -246,6 +249,9 @@ impl BaseTransformImpl for GradCam {
 
     fn submit_input_buffer(&self, is_discont: bool, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
         self.safely(|| {
+            if self.relaid.swap(false, Ordering::SeqCst) {
+                self.lay_out();
+            }
             // The base class renegotiates here where it has to.
             self.parent_submit_input_buffer(is_discont, buffer)?;
             self.take_queued_buffer().map_or(Ok(()), |buffer| self.take_in(buffer))?;
@@ -297,7 +303,7 @@ impl VideoFilterImpl for GradCam {
 }
 
 impl GradCam {
-    /// Takes up `output-mode`: where it changes the frames' width while playing, downstream is asked first.
+    /// Takes up `output-mode` between two frames: where it changes their width, downstream is asked first.
     fn lay_out(&self) {
         let beside = lock(&self.settings).is_beside();
         if beside == self.beside.load(Ordering::SeqCst) {
@@ -305,7 +311,7 @@ impl GradCam {
         }
         let element = self.obj();
         let pad = element.src_pad();
-        if let Some(caps) = pad.current_caps().filter(|_| self.started.load(Ordering::SeqCst)) {
+        if let Some(caps) = pad.current_caps() {
             let direction = if beside { gst::PadDirection::Sink } else { gst::PadDirection::Src };
             let caps = across(direction, &caps);
             if !pad.peer_query_accept_caps(&caps) {
@@ -314,7 +320,9 @@ impl GradCam {
                 return message::remark(&*element, text);
             }
         }
+        let nobody_asks = self.asked.write().unwrap_or_else(PoisonError::into_inner);
         self.beside.store(beside, Ordering::SeqCst);
+        drop(nobody_asks);
         element.reconfigure_src();
     }
 

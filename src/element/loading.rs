@@ -283,7 +283,7 @@ impl GradCam {
     /// The model so far goes on; where there is none, the stream ends or frames pass.
     fn not_opened(&self, state: &mut State, error: &Error, live: &Live) -> Result<(), gst::FlowError> {
         if state.session.is_some() {
-            message::warn(&*self.obj(), error, "the model so far goes on");
+            message::refuse(&*self.obj(), error, "the model so far goes on");
             return Ok(());
         }
         state.given_up = true;

@@ -61,11 +61,22 @@ pub(super) fn progress(element: &impl IsA<gst::Element>, kind: gst::ProgressType
 
 /// A WARNING on the bus: the error's sentence, and what becomes of the video.
 pub(super) fn warn(element: &impl IsA<gst::Element>, error: &Error, and_so: &str) {
+    warning(element, error, and_so, "gradcam-failed");
+}
+
+/// The same about a property that was set while playing and is not taken.
+pub(super) fn refuse(element: &impl IsA<gst::Element>, error: &Error, and_so: &str) {
+    warning(element, error, and_so, "gradcam-refused");
+}
+
+/// By the name of its details programs know what it is about.
+fn warning(element: &impl IsA<gst::Element>, error: &Error, and_so: &str, about: &str) {
+    let details = Some(gst::Structure::new_empty(about));
     let (text, debug) = (format!("{error}; {and_so}"), format!("{error:?}"));
     match code(error) {
-        Code::Resource(code) => post(element, code, &text, &debug),
-        Code::Library(code) => post(element, code, &text, &debug),
-        Code::Stream(code) => post(element, code, &text, &debug),
+        Code::Resource(code) => post(element, code, &text, &debug, details),
+        Code::Library(code) => post(element, code, &text, &debug, details),
+        Code::Stream(code) => post(element, code, &text, &debug, details),
     }
 }
 
@@ -77,10 +88,20 @@ pub(super) fn tell(element: &impl IsA<gst::Element>, text: &str) {
 
 /// A WARNING on the bus about how the element is set up.
 pub(super) fn remark(element: &impl IsA<gst::Element>, text: &str) {
-    post(element, ResourceError::Settings, text, "");
+    post(element, ResourceError::Settings, text, "", None);
 }
 
-fn post<C: gst::MessageErrorDomain>(element: &impl IsA<gst::Element>, code: C, text: &str, debug: &str) {
-    let debug = (!debug.is_empty()).then_some(debug);
-    element.message_full(ElementMessageType::Warning, code, Some(text), debug, file!(), module_path!(), line!());
+fn post<C: gst::MessageErrorDomain>(
+    element: &impl IsA<gst::Element>,
+    code: C,
+    text: &str,
+    debug: &str,
+    details: Option<gst::Structure>,
+) {
+    let (kind, text, debug) = (ElementMessageType::Warning, Some(text), (!debug.is_empty()).then_some(debug));
+    let (file, module, line) = (file!(), module_path!(), line!());
+    match details {
+        Some(details) => element.message_full_with_details(kind, code, text, debug, file, module, line, details),
+        None => element.message_full(kind, code, text, debug, file, module, line),
+    }
 }

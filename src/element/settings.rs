@@ -1,7 +1,7 @@
 //! THE TABLE of properties: one attribute each, on the instance structure, and their values.
 
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, RwLock};
 
 use gst::glib;
 use gst::prelude::*;
@@ -172,6 +172,10 @@ pub struct GradCam {
     pub(super) started: AtomicBool,
     /// Frames go out at twice the width.
     pub(super) beside: AtomicBool,
+    /// They may be to go out at another width than so far.
+    pub(super) relaid: AtomicBool,
+    /// Held by whoever is asked for caps, so that the width is one from question to answer.
+    pub(super) asked: RwLock<()>,
     /// Another model is wished for than the one that is open.
     pub(super) dirty: AtomicBool,
 }

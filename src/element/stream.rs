@@ -161,7 +161,7 @@ impl GradCam {
             return Ok(());
         };
         for error in session.retarget(&live) {
-            message::warn(&*self.obj(), &error, "the class explained so far stays");
+            message::refuse(&*self.obj(), &error, "the class explained so far stays");
         }
         let objects = state.inference_region.of(&buffer, video.size(), live.max_regions);
         let fate = if objects.is_empty() {
@@ -245,7 +245,7 @@ impl GradCam {
         let shown = newest.shown().filter(|_| age.is_some());
         if let Some(video) = video {
             if let Some(error) = tell.take_up(&telling) {
-                message::warn(&*self.obj(), &error, "the former region of interest stays");
+                message::refuse(&*self.obj(), &error, "the former region of interest stays");
             }
             let opened = source.as_ref().zip(session.as_ref());
             let opened = opened.map(|(source, session)| (source.model.as_path(), session.info()));
@@ -354,7 +354,7 @@ impl GradCam {
         }
         let (painters, no_font) = pen.painters(live, newest.shown().map_or(0, |shown| shown.pictures.len()));
         if let Some(error) = no_font {
-            message::warn(&*self.obj(), &error, "the former font stays");
+            message::refuse(&*self.obj(), &error, "the former font stays");
         }
         let aside = Aside { top_k: telling.top_k as usize, figures: live.draw_stats.then(|| self.stats.figures()) };
         let start = Instant::now();

@@ -1,5 +1,7 @@
 //! What is painted, as the properties say: ways of painting, scales, and frames of twice the width.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use gst::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
 use gstgradcam::Record;
@@ -60,6 +62,28 @@ fn the_width_changes_while_playing_where_what_follows_takes_it() {
     let warnings = rig.warnings();
     let [(_, text)] = warnings.as_slice() else { panic!("one warning, not {warnings:?}") };
     assert!(text.contains("output-mode") && text.contains("next start"), "{text}");
+}
+
+/// A source may ask at any time, also while the width changes: it never hears that nothing fits.
+#[test]
+fn whoever_asks_for_caps_hears_of_one_width() {
+    let mut rig = Rig::new(of(), &[BRIGHT]);
+    let (pad, own, done) = (rig.harness.srcpad().unwrap(), of().to_caps().unwrap(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let (pad, own, done) = (&pad, &own, &done);
+        let asks = scope.spawn(move || {
+            while !done.load(Ordering::SeqCst) {
+                let caps = pad.peer_query_caps(Some(own));
+                assert!(!caps.is_empty(), "nothing fits");
+            }
+        });
+        for i in 0..400 {
+            rig.element.set_property_from_str("output-mode", ["side-by-side", "overlay"][i % 2]);
+            out(&mut rig, 40 * i as u64);
+        }
+        done.store(true, Ordering::SeqCst);
+        asks.join().unwrap();
+    });
 }
 
 #[test]

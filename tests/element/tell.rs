@@ -248,6 +248,29 @@ fn a_region_of_interest_that_is_none_is_refused_and_while_playing_the_former_one
     assert_eq!(share(&mut rig), None);
 }
 
+/// By the names of their details programs tell what the element did not take from what it could not do.
+#[test]
+fn warnings_say_what_they_are_about() {
+    let of = info(VideoFormat::I420, 64, 48);
+    let settings = [BRIGHT, ("self-check", "false")];
+    let mut rig = Rig::with_model(models::save(&models::not_a_number()), of.clone(), &settings);
+    let element = rig.element.clone();
+    let mut about = |picture: &gst::Buffer| {
+        rig::until("a warning", || {
+            rig.pass(picture.copy());
+            let message = rig.bus.pop_filtered(&[gst::MessageType::Warning])?;
+            let gst::MessageView::Warning(warning) = message.view() else { unreachable!("filtered") };
+            Some(warning.details().map(|details| details.name().to_string()))
+        })
+    };
+    let (grey, white) = (halves(&of, 150, 20), halves(&of, 255, 255));
+    for (property, value) in [("roi", "left"), ("target-class", "unicorn"), ("target-layer", "nowhere")] {
+        element.set_property_from_str(property, value);
+        assert_eq!(about(&grey).as_deref(), Some("gradcam-refused"), "{property}={value}");
+    }
+    assert_eq!(about(&white).as_deref(), Some("gradcam-failed"));
+}
+
 #[test]
 fn the_statistics_count_every_frame_and_begin_anew_at_each_start() {
     let of = info(VideoFormat::I420, 64, 48);

@@ -72,8 +72,8 @@ pub fn router(cameras: Vec<Arc<Camera>>, guard: Guard) -> Router {
         .route("/api/options", get(options))
         .route("/metrics", get(counts))
         .nest("/api/cameras/{id}", one)
-        .fallback(page::file)
-        .method_not_allowed_fallback(async || Refusal(StatusCode::METHOD_NOT_ALLOWED, "it cannot be asked so".into()))
+        .fallback(get(page::file).fallback(not_so))
+        .method_not_allowed_fallback(not_so)
         .layer(from_fn(serve::whole))
         .layer(from_fn_with_state(guard, guard::check))
         .layer(map_response(sealed))
@@ -88,6 +88,10 @@ async fn sealed(mut response: Response) -> Response {
     headers.insert(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+async fn not_so() -> Refusal {
+    Refusal(StatusCode::METHOD_NOT_ALLOWED, "it cannot be asked so".into())
 }
 
 async fn all(axum::extract::State(cameras): axum::extract::State<Cameras>) -> Json<Value> {

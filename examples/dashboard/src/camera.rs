@@ -1,13 +1,15 @@
 //! One camera as all others see it: how it is, what was seen last, its settings as they are changed.
 
+mod change;
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gst::prelude::*;
 use gstgradcam::Record;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::Result;
 use crate::clip::Film;
@@ -16,12 +18,6 @@ use crate::pipeline::Pipeline;
 use crate::settings;
 use crate::source::{Source, make};
 use crate::timeline::Timeline;
-
-/// A change of settings is believed in once so many frames have gone out with it.
-const SETTLED: u64 = 3;
-/// How long that is waited for, and for a model.
-const PATIENCE: Duration = Duration::from_secs(5);
-const PATIENCE_MODEL: Duration = Duration::from_secs(120);
 
 /// What all cameras have in common.
 pub struct Plan {
@@ -58,14 +54,15 @@ struct Life {
     timeline: Timeline,
     /// Times that the source was lost.
     losses: u64,
-    /// What the element said against the settings, the newest; and how often it did.
+    /// What failed since there was a map last.
+    failure: Option<String>,
+    /// Why the element did not take what was set, the last time; and how often that was so.
     refusal: String,
     refusals: u64,
-    /// Why no model could be opened.
-    unopened: Option<String>,
-    /// Models that were begun to be opened, and those that this came to an end for.
+    /// Models that were begun to be opened, those that this came to an end for, and those of them that could not be.
     begun: u64,
     ended: u64,
+    unopened: u64,
 }
 
 /// How a camera is, as the wire says it.
@@ -235,53 +232,6 @@ impl Camera {
         stats.get::<u64>(name).map_or(f64::NAN, |nanoseconds| nanoseconds as f64 / 1e9)
     }
 
-    /// Changes settings, or says why they cannot be; then all is as it was. It blocks until the element has taken them up.
-    pub fn change(&self, wanted: &Map<String, Value>) -> Result<()> {
-        let _one_after_the_other = lock(&self.changing);
-        let settings = settings::parse(&self.painter, wanted)?;
-        let before: Vec<settings::Setting> =
-            settings.iter().map(|(name, _)| (*name, self.painter.property_value(name))).collect();
-        let set = |settings: &[settings::Setting]| {
-            for (name, value) in settings {
-                self.painter.set_property_from_value(name, value);
-            }
-        };
-        let refusals = lock(&self.life).refusals;
-        set(&settings);
-        let settled = if settings::are_tried(&settings) { self.settle() } else { Ok(()) };
-        let refused = Some(lock(&self.life)).filter(|life| life.refusals > refusals).map(|life| life.refusal.clone());
-        refused.map_or(settled, Err).inspect_err(|_| set(&before))
-    }
-
-    /// Waits until what was set has been seen by frames, and what is opened for it is open; not longer than it takes at most.
-    fn settle(&self) -> Result<()> {
-        let wait = |patience: Duration, done: &dyn Fn() -> bool| {
-            let end = Instant::now() + patience;
-            loop {
-                if done() {
-                    return Ok(());
-                }
-                if !self.is_playing() || Instant::now() > end {
-                    return Err(
-                        "the camera has no picture that this could be tried on; try again when it plays".to_string()
-                    );
-                }
-                std::thread::sleep(Duration::from_millis(5));
-            }
-        };
-        let frames = || {
-            let before = self.frames();
-            wait(PATIENCE, &|| self.frames() >= before + SETTLED)
-        };
-        frames()?;
-        let is_open = || Some(lock(&self.life)).is_some_and(|life| life.ended >= life.begun);
-        if !is_open() {
-            wait(PATIENCE_MODEL, &is_open)?;
-            frames()?;
-        }
-        Ok(())
-    }
-
     /// Hears frames that go out of the element, and what that says of itself, on the threads that it does so: nothing is missed between
     /// two frames.
     fn listen(self: &Arc<Camera>) -> Result<()> {
@@ -317,26 +267,32 @@ impl Camera {
 
     fn take_down(&self, message: &gst::Message) {
         use gst::ProgressType::{Canceled, Complete, Error, Start};
+        let mut life = lock(&self.life);
         match message.view() {
-            gst::MessageView::Warning(warning) if settings::is_refusal(warning) => {
-                let life = &mut *lock(&self.life);
-                (life.refusal, life.refusals) = (warning.error().to_string(), life.refusals + 1);
-            }
-            gst::MessageView::Progress(progress) => {
-                let (kind, _, text) = progress.get();
-                let life = &mut *lock(&self.life);
-                match kind {
-                    Start => life.begun += 1,
-                    Complete | Canceled | Error => life.ended += 1,
-                    _ => return,
+            gst::MessageView::Warning(warning) => {
+                let about = warning.details().map_or("", |details| details.name().as_str());
+                match about {
+                    "gradcam-refused" => {
+                        (life.refusal, life.refusals) = (warning.error().to_string(), life.refusals + 1)
+                    }
+                    "gradcam-failed" => life.failure = Some(warning.error().to_string()),
+                    _ => {}
                 }
-                life.unopened = (kind == Error).then(|| text.to_string());
             }
+            gst::MessageView::Progress(progress) => match progress.get() {
+                (Start, ..) => life.begun += 1,
+                (Complete | Canceled, ..) => life.ended += 1,
+                (Error, _, why) => {
+                    (life.refusal, life.unopened, life.ended) = (why.to_string(), life.unopened + 1, life.ended + 1);
+                }
+                _ => {}
+            },
             gst::MessageView::Element(_) => {
                 if let Some(record) = Record::from_message(message) {
-                    let life = &mut *lock(&self.life);
-                    let why = record.reason.as_ref().map(|reason| life.unopened.as_ref().unwrap_or(reason));
-                    life.problem = why.filter(|_| !record.annotated).cloned();
+                    life.failure = life.failure.take().filter(|_| !record.annotated);
+                    // Why there is no map, and not just that there is none.
+                    life.problem =
+                        life.failure.as_ref().or(record.reason.as_ref()).filter(|_| !record.annotated).cloned();
                     life.last = Some(record);
                 }
             }
@@ -359,11 +315,7 @@ fn painter(plan: &Plan) -> Result<gst::Element> {
     properties.extend(told.map(|(name, value)| (name, value.to_string())));
     properties.extend(plan.properties.iter().map(|(name, value)| (name.as_str(), value.clone())));
     for (name, value) in properties {
-        let pspec = painter
-            .find_property(name)
-            .ok_or_else(|| format!("--set {name}={value}: the element gradcam has no such property"))?;
-        let read = settings::read(&pspec, &value);
-        let value = read.ok_or_else(|| format!("--set {name}={value}: the property cannot be that"))?;
+        let value = settings::read(&painter, name, &value).map_err(|why| format!("--set {why}"))?;
         painter.set_property_from_value(name, &value);
     }
     Ok(painter)

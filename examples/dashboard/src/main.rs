@@ -1,7 +1,7 @@
 //! `gradcam-dashboard`: a wall of cameras in the browser, each with where a classifier looks painted on it.
 //!
-//! `source.rs` is where pictures come from, `pipeline.rs` what happens to them, `camera.rs` one camera, `keeper.rs` who keeps it playing,
-//! `outlet.rs` its newest picture with its numbers, `settings.rs` what may be changed while it plays, `timeline.rs` its last ten minutes,
+//! `source.rs` is where pictures come from, `pipeline.rs` what happens to them, `camera.rs` one camera, `camera/change.rs` how its
+//! settings are changed, `keeper.rs` who keeps it playing, `outlet.rs` its newest picture with its numbers, `settings.rs` what may be changed while it plays, `timeline.rs` its last ten minutes,
 //! `clip.rs` its last seconds, `webrtc.rs` the other way of its pictures, which an `offer.rs` opens. `serve.rs` takes connections, `guard.rs` says who may ask,
 //! `api.rs` answers, `live.rs` sends pictures, `page.rs` and `metrics.rs` are what their names say. The wire: `docs/dashboard.md`.
 

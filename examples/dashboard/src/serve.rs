@@ -30,8 +30,8 @@ const BODY: usize = 64 << 10;
 /// asked more often.
 const STALLED: Duration = Duration::from_secs(10);
 const SILENT: Duration = Duration::from_secs(150);
-/// What the system keeps for who reads slowly, in bytes: some pictures.
-const SENDING: u32 = 512 << 10;
+/// What is on its way to a viewer, in bytes: whoever is slow gets few pictures then, but new ones.
+const SENDING: u32 = 128 << 10;
 /// Connections that wait to be taken.
 const BACKLOG: u32 = 1024;
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 39\r\n\

@@ -6,23 +6,40 @@ use serde_json::{Map, Value, json};
 
 use crate::Result;
 
-/// Properties, spelt as the element does. Of the first ones only a model or a frame shows whether they can be.
-const SETTINGS: &[&str] =
-    &["method", "target-layer", "target-class", "roi", "alpha", "colormap", "output-mode", "threshold"];
-/// How many of them are so.
-const TRIED: usize = 4;
+/// What tells whether a value may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Judge {
+    /// The value itself.
+    Value,
+    /// The next frame.
+    Frame,
+    /// The model, which is opened anew for it.
+    Model,
+}
+
+/// Properties, spelt as the element does.
+const SETTINGS: &[(&str, Judge)] = &[
+    ("method", Judge::Model),
+    ("target-layer", Judge::Model),
+    ("target-class", Judge::Frame),
+    ("alpha", Judge::Value),
+    ("colormap", Judge::Value),
+    ("output-mode", Judge::Value),
+    ("threshold", Judge::Value),
+    ("roi", Judge::Frame),
+];
 
 /// A setting that was understood.
 pub type Setting = (&'static str, glib::Value);
 
 /// What is set now.
 pub fn to_json(painter: &gst::Element) -> Value {
-    SETTINGS.iter().map(|&name| (name.to_string(), value_to_json(&painter.property_value(name)))).collect()
+    SETTINGS.iter().map(|&(name, _)| (name.to_string(), value_to_json(&painter.property_value(name)))).collect()
 }
 
 /// The values that settings may have, where they are words of a list.
 pub fn options(painter: &gst::Element) -> Value {
-    let words = |name: &&str| {
+    let words = |(name, _): &(&str, Judge)| {
         let class = glib::EnumClass::with_type(painter.find_property(name)?.value_type())?;
         Some((name.to_string(), class.values().iter().map(|value| value.nick()).collect::<Value>()))
     };
@@ -35,25 +52,28 @@ pub fn parse(painter: &gst::Element, wanted: &Map<String, Value>) -> Result<Vec<
 }
 
 fn parse_one(painter: &gst::Element, name: &str, value: &Value) -> Result<Setting> {
-    let name = *SETTINGS
-        .iter()
-        .find(|known| **known == name)
-        .ok_or_else(|| format!("{name:?} is no setting; there are {}", SETTINGS.join(", ")))?;
-    let pspec = painter.find_property(name).ok_or_else(|| format!("this element gradcam has no {name}"))?;
+    let names = || SETTINGS.iter().map(|(name, _)| *name);
+    let known = names().find(|known| *known == name);
+    let name =
+        known.ok_or_else(|| format!("{name:?} is no setting; there are {}", names().collect::<Vec<_>>().join(", ")))?;
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
         other => return Err(format!("{name}={other} is neither text nor a number")),
     };
-    read(&pspec, &text).map(|value| (name, value)).ok_or_else(|| no_value(name, &text, &pspec))
+    Ok((name, read(painter, name, &text)?))
 }
 
-/// A property's value as its text says, if it may be.
-pub fn read(pspec: &glib::ParamSpec, text: &str) -> Option<glib::Value> {
+/// A property's value as its text says, or a sentence why it cannot be.
+pub fn read(painter: &gst::Element, name: &str, text: &str) -> Result<glib::Value> {
+    let pspec = painter.find_property(name).filter(|pspec| pspec.flags().contains(glib::ParamFlags::WRITABLE));
+    let pspec =
+        pspec.ok_or_else(|| format!("{name}={text}: the element gradcam has no such property that can be set"))?;
     if pspec.value_type() == String::static_type() {
-        return Some((!text.is_empty()).then_some(text).to_value());
+        return Ok((!text.is_empty()).then_some(text).to_value());
     }
-    glib::Value::deserialize_with_pspec(text, pspec).ok().filter(|value| is_within(pspec, value))
+    let value = glib::Value::deserialize_with_pspec(text, &pspec).ok().filter(|value| is_within(&pspec, value));
+    value.ok_or_else(|| no_value(name, text, &pspec))
 }
 
 fn is_within(pspec: &glib::ParamSpec, value: &glib::Value) -> bool {
@@ -79,15 +99,10 @@ fn no_value(name: &str, text: &str, pspec: &glib::ParamSpec) -> String {
     format!("{name}={text} cannot be; it may be {can}")
 }
 
-/// Whether one of them must be tried before it is believed.
-pub fn are_tried(settings: &[Setting]) -> bool {
-    settings.iter().any(|(name, _)| SETTINGS[..TRIED].contains(name))
-}
-
-/// Whether a WARNING is an error in what was set: not a remark, which has no error inside, and not a run of the model that failed.
-pub fn is_refusal(warning: &gst::message::Warning) -> bool {
-    let has_error_inside = warning.debug().is_some_and(|debug| debug.contains('\n'));
-    has_error_inside && !warning.error().is::<gst::StreamError>()
+/// Whatever tells last whether all of them may be.
+pub fn judge(settings: &[Setting]) -> Judge {
+    let judges = SETTINGS.iter().filter(|(name, _)| settings.iter().any(|(wanted, _)| wanted == name));
+    judges.map(|(_, judge)| *judge).max().unwrap_or(Judge::Value)
 }
 
 fn value_to_json(value: &glib::Value) -> Value {
