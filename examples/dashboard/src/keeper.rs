@@ -32,6 +32,7 @@ pub fn start(camera: &Arc<Camera>, silence: Duration) -> Result<JoinHandle<()>> 
         silence,
         source: None,
         again: Some(now),
+        broken: false,
         wait: SOON,
         arrived: Arc::default(),
         moved: (0, now),
@@ -52,8 +53,10 @@ struct Keeper {
     silence: Duration,
     /// What plays, if anything does.
     source: Option<gst::Bin>,
-    /// When one is made that is not there; `None` = it is not tried again.
+    /// When one is made that is not there.
     again: Option<Instant>,
+    /// What follows the source has failed: it begins anew with the next one.
+    broken: bool,
     /// How long that takes, the next time.
     wait: Duration,
     /// Pictures that came from all sources so far.
@@ -82,7 +85,7 @@ impl Keeper {
             }
             self.tick();
         }
-        let _ = pipeline.pipeline.set_state(gst::State::Null);
+        rest(&pipeline.pipeline);
     }
 
     /// Takes a message; whether to go on.
@@ -102,7 +105,10 @@ impl Keeper {
                 _ => {}
             },
             gst::MessageView::Error(error) if of_source => self.lose(error.error().to_string(), state_after(error)),
-            gst::MessageView::Error(error) if of_camera => self.lose(error.error().to_string(), State::Failed),
+            gst::MessageView::Error(error) if of_camera => {
+                self.lose(error.error().to_string(), State::Failed);
+                self.broken = true;
+            }
             gst::MessageView::Warning(warning) if of_camera => {
                 eprintln!(
                     "gradcam-dashboard: {}: {}",
@@ -141,6 +147,11 @@ impl Keeper {
     fn play(&mut self) {
         (self.again, self.begun, self.moved.1) = (None, true, Instant::now());
         let camera = self.camera.clone();
+        if std::mem::take(&mut self.broken) {
+            rest(&camera.pipeline.pipeline);
+            // Where it does not start the bus says why.
+            let _ = camera.pipeline.pipeline.set_state(gst::State::Playing);
+        }
         let played = camera.source.make().and_then(|bin| {
             let out = bin.static_pad("src").ok_or("a source without a pad")?;
             self.watch(&out);
@@ -207,23 +218,27 @@ impl Keeper {
         }
     }
 
-    /// The source is gone; it is tried again, unless it cannot be played.
+    /// The source is gone, and is tried again: a file that cannot be played may be another one by then.
     fn lose(&mut self, why: String, state: State) {
         self.remove();
         self.camera.misses(state, self.camera.source.discreet(&why));
-        self.again = (state == State::Lost).then(|| Instant::now() + self.wait);
-        self.wait = (self.wait * 2).min(LATE);
+        self.again = Some(Instant::now() + self.wait);
+        self.wait = if state == State::Failed { LATE } else { (self.wait * 2).min(LATE) };
     }
 
     fn remove(&mut self) {
         let Some(bin) = self.source.take() else { return };
-        // In whatever state it is: there is nothing more to be done about it.
-        let _ = bin.set_state(gst::State::Null);
+        rest(&bin);
         if let Some(out) = bin.static_pad("src") {
             let _ = out.unlink(&self.camera.pipeline.entry);
         }
         let _ = self.camera.pipeline.pipeline.remove(&bin);
     }
+}
+
+/// Stops it. A decoder that fails at the same moment has this fail too, once.
+fn rest(element: &impl IsA<gst::Element>) {
+    let _ = (0..3).any(|_| element.set_state(gst::State::Null).is_ok());
 }
 
 /// What a source's error makes of it: what no decoder understands will not come back.

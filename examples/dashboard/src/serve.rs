@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::middleware::Next;
@@ -92,11 +92,14 @@ async fn turn_away(mut stream: TcpStream) {
 /// Goes on with a request once its body is there.
 pub async fn whole(request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
+    let too_large =
+        || Refusal(StatusCode::PAYLOAD_TOO_LARGE, format!("a body has at most {BODY} bytes")).into_response();
+    if body.size_hint().lower() > BODY as u64 {
+        return too_large();
+    }
     match tokio::time::timeout(PATIENCE, to_bytes(body, BODY)).await {
         Ok(Ok(body)) => next.run(Request::from_parts(head, Body::from(body))).await,
-        Ok(Err(_)) => {
-            Refusal(StatusCode::PAYLOAD_TOO_LARGE, format!("a body has at most {BODY} bytes")).into_response()
-        }
+        Ok(Err(_)) => too_large(),
         Err(_) => Refusal(StatusCode::REQUEST_TIMEOUT, "the body did not come in time".into()).into_response(),
     }
 }

@@ -107,7 +107,7 @@ fn pictures_are_as_wide_as_a_viewer_wants_them() {
     let set = dashboard.patch(1, r#"{"output-mode": "side-by-side"}"#);
     assert_eq!(set.status, 200, "{set}");
     for (query, size) in
-        [("", (1280, 360)), ("?width=1280", (1280, 360)), ("?width=640", (640, 180)), ("?width=160", (640, 180))]
+        [("", (1280, 360)), ("?width=1280", (1280, 360)), ("?width=640", (640, 180)), ("?width=160", (320, 90))]
     {
         let mut viewer = Viewer::open(dashboard.address(), &format!("/api/cameras/1/live{query}"));
         let shot = viewer.next();
