@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::explain::ModelInfo;
 use crate::frame::{Part, Region};
 use crate::prep::{Layout, Preparer, ResizeMode, full_frame};
-use crate::render::{Calm, OutputMode, Painter, Style};
+use crate::render::{Calm, Colormap, OutputMode, Painter, Style};
 use crate::worker::{Answer, Asked, Retreat, Seat, Stopper, Worker, guard};
 
 /// A worker, and this stream's seat there.
@@ -27,6 +27,8 @@ pub(super) struct Session {
     /// What the user last asked for, valid or not: each wish is looked up, and complained about, once.
     asked: String,
     asked_versus: String,
+    /// The colour map of which it was told what there is to say.
+    judged: Option<Colormap>,
     /// Whether it was told that the worker left its provider.
     retreat_told: bool,
     /// The inputs of the last frame that was asked about, where small changes are not.
@@ -99,6 +101,7 @@ impl Session {
             asked: live.target_class.clone(),
             asked_versus: live.versus.clone(),
             worker,
+            judged: None,
             retreat_told: false,
             reference: None,
             several: false,
@@ -328,7 +331,8 @@ impl Session {
         if live.style.output_mode == OutputMode::None {
             return Ok(Some((age, shown.is_cold().then(|| shown.reason()))));
         }
-        let style = Style { alpha: live.style.alpha * opacity, ..live.style };
+        let colormap = self.colormap(live);
+        let style = Style { colormap, alpha: live.style.alpha * opacity, ..live.style };
         let painted = video.with_frame(buffer, |frame| {
             guard(|| {
                 #[cfg(feature = "fault-injection")]
@@ -337,6 +341,18 @@ impl Session {
             })
         })?;
         Ok(Some((age, (!painted).then(|| shown.reason()))))
+    }
+
+    /// The colour map that was chosen, or the one that suits the maps.
+    fn colormap(&self, live: &Live) -> Colormap {
+        live.colormap.unwrap_or(Colormap::usual(self.info().signed))
+    }
+
+    /// What is to be said of the colour map with these maps, once.
+    pub(super) fn clash(&mut self, live: &Live) -> Option<String> {
+        let colormap = self.colormap(live);
+        let new = self.judged.replace(colormap) != Some(colormap);
+        colormap.remark(self.info().signed).filter(|_| new && self.targets.len() == 1)
     }
 
     /// Why nothing of the newest maps is painted: their reasons, if all have one.

@@ -165,6 +165,9 @@ impl GradCam {
         for error in session.retarget(&live) {
             message::warn(&*self.obj(), &error, "the class explained so far stays");
         }
+        if let Some(text) = session.clash(&live) {
+            message::remark(&*self.obj(), &text);
+        }
         let objects = state.inference_region.of(&buffer, video.size(), live.max_regions);
         let fate = if objects.is_empty() {
             self.stats.skipped(1);
@@ -253,11 +256,12 @@ impl GradCam {
             tell.frame(&self.obj(), frame.buffer.make_mut(), video.size(), outcome, &telling);
         }
         let Pending { buffer, live, stamp, .. } = frame;
-        let picture =
-            guard(|| self.heatmap.picture(shown.map(|shown| (shown, &live)), &buffer)).unwrap_or_else(|error| {
-                message::warn(&*self.obj(), &error, "the pad heatmap goes without this frame");
-                None
-            });
+        let signed = session.as_ref().is_some_and(|session| session.info().signed);
+        let heat = (shown.map(|shown| (shown, &live)), signed);
+        let picture = guard(|| self.heatmap.picture(heat, &buffer)).unwrap_or_else(|error| {
+            message::warn(&*self.obj(), &error, "the pad heatmap goes without this frame");
+            None
+        });
         self.stats.frame_out(Instant::now());
         self.stayed(stamp.at, limit);
         Ok(Some(Ready { buffer, picture }))

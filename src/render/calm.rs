@@ -52,6 +52,8 @@ pub struct Seen<'a> {
     pub score: f32,
     /// h x w values of any scale.
     pub map: ArrayView2<'a, f32>,
+    /// Whether what is below zero speaks against the class: then zero stays zero, and the range is as wide on either side of it.
+    pub signed: bool,
 }
 
 /// Time constants with which the range of a class's maps follows: outwards, and back.
@@ -140,8 +142,7 @@ impl Scaler {
     fn span(&mut self, seen: &Seen, at: Duration) -> (f32, f32) {
         let least = seen.map.iter().copied().fold(f32::INFINITY, f32::min);
         let most = seen.map.iter().fold(0.0f32, |most, v| most.max(v.abs()));
-        // Zero stays zero in maps of either sign.
-        let least = if least < 0.0 { 0.0 } else { least.min(most) };
+        let least = if seen.signed || least < 0.0 { 0.0 } else { least.min(most) };
         let certain = |floor: f32| floor + (most - floor) / seen.score.clamp(DOUBTFUL, 1.0);
         match self.calm.normalization {
             Normalization::None => (0.0, 1.0),
@@ -233,7 +234,7 @@ mod tests {
     use super::*;
 
     fn seen(class: usize, score: f32, map: &Array2<f32>) -> Seen<'_> {
-        Seen { class, score, map: map.view() }
+        Seen { class, score, map: map.view(), signed: false }
     }
 
     fn calm(normalization: Normalization, ms: u64) -> Scaler {
@@ -286,11 +287,23 @@ mod tests {
         assert_eq!(one(&mut calm(Normalization::Running, 0), 0, 0.5, &map, 0), &map / 8.0);
         let floor = array![[3.0, 4.0]];
         assert_eq!(one(&mut calm(Normalization::Running, 0), 0, 1.0, &floor, 0), array![[0.0, 1.0]]);
-        let signed = array![[-4.0, 2.0]];
-        assert_eq!(one(&mut calm(Normalization::Frame, 0), 0, 1.0, &signed, 0), array![[-1.0, 0.5]]);
         for normalization in Normalization::ALL {
             let nothing = Array2::zeros((2, 2));
             assert_eq!(one(&mut calm(*normalization, 50), 0, 0.5, &nothing, 0), nothing, "{normalization:?}");
+        }
+    }
+
+    #[test]
+    fn zero_stays_zero_in_maps_of_either_sign_and_both_sides_are_as_wide() {
+        for normalization in Normalization::ALL.iter().filter(|&&n| n != Normalization::None) {
+            let mut scaler = calm(*normalization, 0);
+            let mut scaled = |map: Array2<f32>, ms: u64| {
+                scaler.scale(&[Seen { signed: true, ..seen(0, 1.0, &map) }], at(ms)).remove(0)
+            };
+            assert_eq!(scaled(array![[-4.0, 2.0, 0.0]], 0), array![[-1.0, 0.5, 0.0]], "{normalization:?}");
+            // where all speaks for the class, or all against it, the colours mean what they did
+            assert_eq!(scaled(array![[4.0, 2.0, 1.0]], 0), array![[1.0, 0.5, 0.25]], "{normalization:?}");
+            assert_eq!(scaled(array![[-4.0, -2.0, -1.0]], 0), array![[-1.0, -0.5, -0.25]], "{normalization:?}");
         }
     }
 
