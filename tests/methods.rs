@@ -97,7 +97,10 @@ fn maps_of_either_sign_equal_their_formula_and_finite_differences() {
             let (class, versus) = (number(&case["class"]).expect("a class"), number(&case["versus"]));
             for (name, map) in case["signed"].as_object().expect("maps") {
                 let wanted = rows(map);
-                assert!(wanted.iter().any(|&x| x < 0.0) && wanted.iter().any(|&x| x > 0.0), "{file} {name}: both signs");
+                assert!(
+                    wanted.iter().any(|&x| x < 0.0) && wanted.iter().any(|&x| x > 0.0),
+                    "{file} {name}: both signs"
+                );
                 let (method, layers) = match name.as_str() {
                     "fused" => ("gradcam", "act2,act3"),
                     "differences" => ("hirescam", "act3"),
@@ -123,7 +126,8 @@ fn maps_of_either_sign_equal_their_formula_and_finite_differences() {
 #[test]
 fn methods_that_know_one_sign_only_say_so() {
     for method in Method::all().filter(|method| !method.has_sign()) {
-        let error = open("methods_relu.onnx", &Options { signed: true, ..options(method) }).expect_err("no sign").to_string();
+        let error =
+            open("methods_relu.onnx", &Options { signed: true, ..options(method) }).expect_err("no sign").to_string();
         assert!(error.starts_with("signed=true") && error.contains(&format!("method={}", method.name())), "{error}");
         assert!(error.contains("use auto, gradcam, hirescam"), "{error}");
     }

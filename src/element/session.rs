@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::frame::Video;
 use super::regions::Object;
+use super::scene::{self, Scenes};
 use super::shown::{Scalers, Shown};
 use super::wishes::Live;
 use super::words::Aside;
@@ -12,7 +13,7 @@ use crate::cam::Target;
 use crate::error::{Error, Result};
 use crate::explain::ModelInfo;
 use crate::frame::{Part, Region};
-use crate::prep::{Layout, Preparer, ResizeMode, full_frame};
+use crate::prep::{Preparer, ResizeMode, full_frame};
 use crate::render::{Calm, Colormap, OutputMode, Painter, Style};
 use crate::worker::{Answer, Asked, Retreat, Seat, Stopper, Worker, guard};
 
@@ -33,6 +34,7 @@ pub(super) struct Session {
     retreat_told: bool,
     /// The inputs of the last frame that was asked about, where small changes are not.
     reference: Option<Vec<Input>>,
+    scenes: Scenes,
     /// The last frame that was asked about has several pictures.
     several: bool,
     /// Answers about the first pictures of a frame.
@@ -67,6 +69,8 @@ pub(super) struct Stamp {
     /// Running time.
     pub(super) time: Option<gst::ClockTime>,
     pub(super) at: Instant,
+    /// How many cuts there were before it.
+    pub(super) scene: u64,
 }
 
 impl Stamp {
@@ -104,6 +108,7 @@ impl Session {
             judged: None,
             retreat_told: false,
             reference: None,
+            scenes: Scenes::default(),
             several: false,
             heard: Vec::new(),
             scalers: Scalers::default(),
@@ -208,6 +213,11 @@ impl Session {
             self.put_back(inputs);
             return Err(error);
         }
+        // The regions of a detector follow their objects by themselves.
+        if let [Input { object: None, values, .. }] = &inputs[..] {
+            self.scenes.cut(self.preparer.spec(), values);
+        }
+        let stamp = Stamp { scene: self.scenes.count(), ..stamp };
         if live.min_change > 0.0 && self.hardly_differ(&inputs, live.min_change) {
             self.put_back(inputs);
             return Ok(Asking::Same);
@@ -234,21 +244,9 @@ impl Session {
     /// Whether all pictures are where those of the reference are, and look as they do.
     fn hardly_differ(&self, inputs: &[Input], limit: f32) -> bool {
         let same = |(old, new): (&Input, &Input)| {
-            old.object == new.object && self.difference(&old.values, &new.values) < limit
+            old.object == new.object && scene::change(self.preparer.spec(), &old.values, &new.values) < limit
         };
         self.reference.as_ref().is_some_and(|old| old.len() == inputs.len() && old.iter().zip(inputs).all(same))
-    }
-
-    /// Mean absolute difference of two inputs on the 0 to 1 scale of pixels.
-    fn difference(&self, a: &[f32], b: &[f32]) -> f32 {
-        let spec = self.preparer.spec();
-        let (channels, pixels) = (spec.std.len(), a.len() / spec.std.len().max(1));
-        let std = |i: usize| match spec.layout {
-            Layout::ChannelsFirst => spec.std[(i / pixels).min(channels - 1)],
-            Layout::ChannelsLast => spec.std[i % channels],
-        };
-        let sum: f64 = a.iter().zip(b).enumerate().map(|(i, (a, b))| f64::from((a - b).abs() * std(i))).sum();
-        (sum / a.len().max(1) as f64) as f32
     }
 
     /// The answers about the oldest frame, one for each of its pictures; waits for them where asked to, and is interrupted then.
@@ -274,6 +272,9 @@ impl Session {
     pub(super) fn keep(&mut self, answers: Vec<Answer<Token>>, calm: Calm) -> Result<()> {
         let Some(of) = answers.first().map(|answer| answer.token.stamp) else { return Ok(()) };
         let at = of.time.map_or_else(|| of.at.saturating_duration_since(self.begun), Duration::from);
+        if self.shown.as_ref().is_some_and(|shown| shown.of.scene != of.scene) {
+            self.scalers.cut();
+        }
         let seen = |answer: Answer<Token>| Ok((answer.token.object, answer.result?));
         let seen = answers.into_iter().map(seen).collect::<Result<_>>()?;
         self.shown = Some(Shown::new(self.scalers.scale(seen, calm, at), of));
@@ -296,6 +297,7 @@ impl Session {
     pub(super) fn forget(&mut self) {
         self.seat.forget();
         self.scalers.cut();
+        self.scenes.restart();
         (self.reference, self.shown, self.several) = (None, None, false);
         self.heard.clear();
     }
@@ -311,7 +313,12 @@ impl Session {
         self.shown.as_ref()
     }
 
-    /// Paints the newest maps, unless they are too old: then `None`, else their age, and the reason if there was nothing to paint. On
+    /// How many cuts there were so far.
+    pub(super) fn scene(&self) -> u64 {
+        self.scenes.count()
+    }
+
+    /// Paints the newest maps, unless they are too old, or of another scene: then `None`, else their age, and the reason if there was nothing to paint. On
     /// an error the picture is as it was, unless painting itself failed.
     pub(super) fn paint(
         &self,
@@ -319,7 +326,8 @@ impl Session {
         (video, buffer): (&Video, &mut gst::BufferRef),
         (stamp, live, aside): (Stamp, &Live, &Aside),
     ) -> Result<Option<(Duration, Option<String>)>> {
-        let Some(shown) = &self.shown else { return Ok(None) };
+        // What was seen of another scene explains nothing of this one.
+        let Some(shown) = self.shown.as_ref().filter(|shown| shown.of.scene == stamp.scene) else { return Ok(None) };
         let opacity = shown.opacity(stamp, live.expire_overlay);
         if opacity == 0.0 {
             return Ok(None);

@@ -148,7 +148,7 @@ impl GradCam {
         let live = lock(&self.settings).live();
         let segment = self.obj().segment();
         let time = segment.downcast_ref::<gst::ClockTime>().and_then(|segment| segment.to_running_time(buffer.pts()));
-        let stamp = Stamp { time, at: Instant::now() };
+        let mut stamp = Stamp { time, at: Instant::now(), scene: 0 };
         self.watch_for_breaks(&buffer, stamp)?;
         self.attend(&live)?;
         let sync = self.is_sync();
@@ -168,6 +168,7 @@ impl GradCam {
         if let Some(text) = session.clash(&live) {
             message::remark(&*self.obj(), &text);
         }
+        let before = session.scene();
         let objects = state.inference_region.of(&buffer, video.size(), live.max_regions);
         let fate = if objects.is_empty() {
             self.stats.skipped(1);
@@ -195,6 +196,8 @@ impl GradCam {
                 Err(error) => Fate::Failed(Some(error)),
             }
         };
+        stamp.scene = session.scene();
+        self.stats.cut(stamp.scene - before);
         if !sync {
             while let Ok(Some(answers)) = session.answer(false) {
                 let told = self.hear_answers(session, answers, live.calm, &mut state.blank);

@@ -59,8 +59,10 @@ pub struct Seen<'a> {
 /// Time constants with which the range of a class's maps follows: outwards, and back.
 const WIDEN: Duration = Duration::from_millis(500);
 const NARROW: Duration = Duration::from_secs(20);
-/// How long one class's map takes to give way to another's, and what was guessed of a class to what is known.
-const FADE: Duration = Duration::from_millis(200);
+/// With which what was guessed of a class gives way to what is known.
+const SURE: Duration = Duration::from_millis(200);
+/// How long one class's map takes to give way to another's: where two are as likely, noise makes them change places in a still scene.
+const FADE: Duration = Duration::from_millis(400);
 /// Below this, a score says little about how hot a map would be were it 1.
 const DOUBTFUL: f32 = 0.05;
 
@@ -162,9 +164,9 @@ impl Scaler {
                 let (surer, doubtful) = (seen.score > range.score, seen.score < range.score / 2.0);
                 let guess = certain(range.low.min(most));
                 let high = if doubtful { guess.min(range.high.max(most)) } else { guess };
-                let learning = if surer { FADE } else { toward(high > range.high) };
+                let learning = if surer { SURE } else { toward(high > range.high) };
                 range.high = followed(range.high, high, since, learning);
-                range.score = followed(range.score, seen.score, since, if surer { FADE } else { NARROW });
+                range.score = followed(range.score, seen.score, since, if surer { SURE } else { NARROW });
                 range.seen = at;
                 (range.low, range.high)
             }
@@ -355,12 +357,12 @@ mod tests {
         let mut scaler = calm(Normalization::None, 100);
         one(&mut scaler, 1, 1.0, &cat, 0);
         assert_eq!(one(&mut scaler, 2, 1.0, &dog, 40), cat);
-        let half = one(&mut scaler, 2, 1.0, &dog, 140);
+        let half = one(&mut scaler, 2, 1.0, &dog, 240);
         assert!((half[(0, 0)] - 0.5).abs() < 1e-6 && (half[(0, 1)] - 0.5).abs() < 1e-6);
-        assert_eq!(one(&mut scaler, 2, 1.0, &dog, 240), dog);
-        one(&mut scaler, 1, 1.0, &cat, 280);
+        assert_eq!(one(&mut scaler, 2, 1.0, &dog, 440), dog);
+        one(&mut scaler, 1, 1.0, &cat, 480);
         scaler.cut();
-        assert_eq!(one(&mut scaler, 1, 1.0, &cat, 300), cat);
+        assert_eq!(one(&mut scaler, 1, 1.0, &cat, 500), cat);
         // Backwards in time is a cut too, and so is a map of another size.
         assert_eq!(one(&mut scaler, 1, 1.0, &dog, 100), dog);
         assert_eq!(one(&mut scaler, 1, 1.0, &array![[1.0, 1.0, 0.0]], 120), array![[1.0, 1.0, 0.0]]);

@@ -30,6 +30,7 @@ mod providers;
 mod raw;
 mod regions;
 mod rig;
+mod scenes;
 mod sharing;
 #[cfg(feature = "fault-injection")]
 mod soak;

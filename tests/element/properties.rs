@@ -191,12 +191,7 @@ fn every_row_of_the_format_table_is_a_format_that_gstreamer_knows_and_the_pads_o
 #[test]
 fn maps_of_either_sign_have_two_colours_and_other_colour_maps_are_told_of() {
     let of = info(VideoFormat::Rgb, 64, 48);
-    let settings = [
-        ("target-class", "bright"),
-        ("versus", "dark"),
-        ("signed", "true"),
-        ("colormap", "auto"),
-    ];
+    let settings = [("target-class", "bright"), ("versus", "dark"), ("signed", "true"), ("colormap", "auto")];
     let mut rig = Rig::new(of.clone(), &settings);
     // in each half: light speaks for "bright", dark for "dark"
     let colours = |rig: &mut Rig| {

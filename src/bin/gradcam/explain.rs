@@ -143,8 +143,11 @@ fn paint(picture: &mut RgbImage, explanation: &Explanation, options: &PaintOptio
     }
     let mut frame = frame_mut(picture)?;
     let mut painter = Painter::new(style);
-    let seen: Vec<Seen> =
-        explanation.maps.iter().map(|one| Seen { class: one.class, score: one.score, map: one.map.view(), signed: one.signed }).collect();
+    let seen: Vec<Seen> = explanation
+        .maps
+        .iter()
+        .map(|one| Seen { class: one.class, score: one.score, map: one.map.view(), signed: one.signed })
+        .collect();
     let mut maps = Scaler::new(options.calm()).scale(&seen, Duration::ZERO);
     // A class that is left out keeps its place, and so the others their hues.
     for (map, _) in maps.iter_mut().zip(&explanation.maps).filter(|(_, one)| !is_likely(one)) {
