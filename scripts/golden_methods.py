@@ -3,7 +3,7 @@
 
 Run by hand, with torch, onnx and pytorch-grad-cam (grad-cam on PyPI): python scripts/golden_methods.py tests/data
 Everything is computed in float64 by torch; pytorch-grad-cam's own formulae are applied to torch's activations and gradients
-where it has the method, before its scaling. Maps are those after the ReLU."""
+where it has the method, before its scaling. "maps" are those after the ReLU, "signed" those without it."""
 
 import json
 import sys
@@ -83,7 +83,8 @@ def guided(net, x, seed):
 
 
 def references(net, layers, x, seed, linear=None, masks=True, guide=True):
-    """Maps after the ReLU, float64, by method; `seed` is the score's weights of the logits."""
+    """Maps by method, float64, after the ReLU and, of methods whose maps have either sign, without it; `seed` is the score's weights
+    of the logits."""
     from pytorch_grad_cam import GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, XGradCAM
     from pytorch_grad_cam.utils.image import scale_cam_image
     from pytorch_grad_cam.utils.svd_on_activations import get_2d_projection_with_sign_correction
@@ -98,38 +99,44 @@ def references(net, layers, x, seed, linear=None, masks=True, guide=True):
     [h.remove() for h in hooks]
     a = [v.detach().numpy() for v in acts]
     g = [v.numpy() for v in grads]
-    image = lambda cls, i, g: np.maximum(cls.get_cam_image(cls.__new__(cls), x, layers[i], None, a[i], g[i], False)[0], 0)
+    image = lambda cls, i, g: cls.get_cam_image(cls.__new__(cls), x, layers[i], None, a[i], g[i], False)[0]
     for cls in (GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, XGradCAM):
         cls.__del__ = lambda self: None
     last = len(layers) - 1
-    out = {
+    signed = {
         "gradcam": image(GradCAM, last, g),
-        "gradcampp": image(GradCAMPlusPlus, last, g),
         "hirescam": image(HiResCAM, last, g),
-        "layercam": image(LayerCAM, last, g),
         "xgradcam": image(XGradCAM, last, g),
         "counterfactual": image(GradCAM, last, [-v for v in g]),
-        "eigencam": np.maximum(get_2d_projection_with_sign_correction(a[last])[0], 0),
     }
-    if len(layers) > 1:
-        maps = [image(GradCAM, i, g) for i in range(len(layers))]
-        h, w = max((m.shape for m in maps), key=lambda s: s[0] * s[1])
-        out["fused"] = np.mean([scale_cam_image(m[None], (w, h))[0] for m in maps], axis=0)
     if linear is not None:
         weights = (seed @ linear.weight)[0].detach().numpy()
-        out["cam"] = np.maximum(np.einsum("c,chw->hw", weights, a[last][0]), 0)
-    if guide:
-        r = guided(net, x, seed)
-        cam = torch.from_numpy(out["gradcam"])[None, None]
-        up = F.interpolate(cam, size=r.shape, mode="bilinear", align_corners=False)[0, 0]
-        out["guided-gradcam"] = (up * r).detach().numpy()
+        signed["cam"] = np.einsum("c,chw->hw", weights, a[last][0])
     if masks:
-        out["recipro"] = recipro(net, layers[last], acts[last].detach(), x, seed)
-    return out
+        signed["recipro"] = recipro(net, layers[last], acts[last].detach(), x, seed)
+        signed["differences"] = differences(net, layers[last], acts[last].detach(), x, seed)
+    maps = {name: np.maximum(m, 0) for name, m in signed.items() if name != "differences"}
+    maps["gradcampp"] = np.maximum(image(GradCAMPlusPlus, last, g), 0)
+    maps["layercam"] = np.maximum(image(LayerCAM, last, g), 0)
+    maps["eigencam"] = np.maximum(get_2d_projection_with_sign_correction(a[last])[0], 0)
+    if len(layers) > 1:
+        each = [image(GradCAM, i, g) for i in range(len(layers))]
+        h, w = max((m.shape for m in each), key=lambda s: s[0] * s[1])
+        maps["fused"] = np.mean([scale_cam_image(np.maximum(m, 0)[None], (w, h))[0] for m in each], axis=0)
+        signed["fused"] = np.mean([enlarged(m / np.abs(m).max(), (h, w)) for m in each], axis=0)
+    if guide:
+        r = guided(net, x, seed).detach().numpy()
+        for out in (maps, signed):
+            out["guided-gradcam"] = enlarged(out["gradcam"], r.shape) * r
+    return maps, signed
 
 
-def recipro(net, layer, a, x, seed):
-    """One place of the layer at a time, each in a run of its own."""
+def enlarged(m, size):
+    return F.interpolate(torch.from_numpy(m)[None, None], size=size, mode="bilinear", align_corners=False)[0, 0].numpy()
+
+
+def with_layer(net, layer, x, seed):
+    """The score as a function of the layer's activations, by runs of the network."""
 
     def score(kept):
         hook = layer.register_forward_hook(lambda m, i, o: kept)
@@ -138,15 +145,36 @@ def recipro(net, layer, a, x, seed):
         hook.remove()
         return y
 
+    return score
+
+
+def recipro(net, layer, a, x, seed):
+    """One place of the layer at a time, each in a run of its own."""
+    score = with_layer(net, layer, x, seed)
     nothing = score(torch.zeros_like(a))
-    h, w = a.shape[2:]
-    out = np.zeros((h, w))
-    for i in range(h):
-        for j in range(w):
-            kept = torch.zeros_like(a)
-            kept[:, :, i, j] = a[:, :, i, j]
-            out[i, j] = score(kept) - nothing
-    return np.maximum(out, 0)
+    out = np.zeros(a.shape[2:])
+    for i, j in np.ndindex(*out.shape):
+        kept = torch.zeros_like(a)
+        kept[:, :, i, j] = a[:, :, i, j]
+        out[i, j] = score(kept) - nothing
+    return out
+
+
+def differences(net, layer, a, x, seed, step=1e-6):
+    """How the score changes where the activations of one place grow by a small part of themselves: HiResCAM's map, without a
+    gradient."""
+    score = with_layer(net, layer, x, seed)
+    out = np.zeros(a.shape[2:])
+    for i, j in np.ndindex(*out.shape):
+        moved = [a.clone(), a.clone()]
+        for by, kept in zip((step, -step), moved):
+            kept[:, :, i, j] *= 1 + by
+        out[i, j] = (score(moved[0]) - score(moved[1])) / (2 * step)
+    return out
+
+
+def rounded(maps):
+    return {name: [[float(f"{v:.6g}") for v in row] for row in np.asarray(m)] for name, m in maps.items()}
 
 
 def main(folder):
@@ -171,11 +199,12 @@ def main(folder):
             seed[0, target] = 1
             if versus is not None:
                 seed[0, versus] -= 1
-            maps = references(net, [net.act2, net.act3], picture(), seed, None if hidden else net.fc)
+            maps, signed = references(net, [net.act2, net.act3], picture(), seed, None if hidden else net.fc)
             if target == other:
                 del maps["guided-gradcam"]
-            rounded = {k: [[float(f"{v:.6g}") for v in row] for row in np.asarray(m)] for k, m in maps.items()}
-            cases.append({"class": target, "versus": versus, "maps": rounded})
+            if versus is None:
+                del signed["guided-gradcam"]
+            cases.append({"class": target, "versus": versus, "maps": rounded(maps), "signed": rounded(signed)})
         golden["nets"].append({"file": file, "cases": cases})
     (folder / "methods.json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")
 

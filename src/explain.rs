@@ -224,6 +224,7 @@ impl Explainer {
                 classes: lowered.head.classes,
                 method: lowered.method,
                 versus: options.versus.is_some(),
+                signed: options.signed,
                 runner_ups: usable.filter(|name| lowered.layers.iter().all(|layer| *name != layer.tensor)).collect(),
                 grid: lowered.layer.grid.describe(&lowered.layer.shape),
                 layer: lowered.layer.tensor,

@@ -194,6 +194,21 @@ fn one_class_against_another_and_why_a_map_is_empty() {
     assert!(seen["maps"][0]["reason"].as_str().is_some_and(|why| why.contains("against itself")), "{seen}");
     let text = desk.says(&[&explain[..], &["--method", "counterfactual"]].concat());
     assert!(text.contains("the map is zero: every value is negative") && text.contains("against red"), "{text}");
+    // the counterfactual of red is negative wherever red is: without the ReLU that is seen
+    let both = json(&desk.says(&[&explain[..], &["--method", "counterfactual", "--signed", "--json"]].concat()));
+    assert_eq!((&both["signed"], &both["maps"][0]["reason"]), (&true.into(), &Value::Null));
+    let text = desk.says(&[&explain[..], &["--method", "counterfactual", "--signed"]].concat());
+    assert!(text.contains("nothing speaks for it"), "{text}");
+    let said = desk.refuses(&[&explain[..], &["--method", "eigencam", "--signed"]].concat());
+    assert!(said.contains("signed=true: method=eigencam"), "{said}");
+    for (colormap, signed, told) in
+        [("jet", true, "blue-red or purple-orange"), ("blue-red", false, "set signed=true"), ("blue-red", true, "")]
+    {
+        let paint = ["--versus", "green", "--overlay", "o.png", "--colormap", colormap];
+        let args = [&explain[..], &paint[..], if signed { &["--signed"][..] } else { &[] }].concat();
+        let said = stderr(&desk.gradcam(&args));
+        assert!(said.contains(told) && said.is_empty() == told.is_empty(), "{args:?}: {said}");
+    }
     let said = desk.refuses(&[&explain[..], &["--versus", "yellow"]].concat());
     assert!(said.contains("versus=yellow") && said.contains("0..=2"), "{said}");
 }
@@ -318,7 +333,7 @@ fn wrong_usage_ends_with_2_and_help_with_0() {
         assert!(stderr(&output).starts_with("gradcam: "), "{}", stderr(&output));
     }
     let help = desk.says(&["explain", "--help"]);
-    let options = "method target-layer target-class score-output score-kind preprocess mean std color-format resize-mode input-size \
+    let options = "method target-layer target-class signed score-output score-kind preprocess mean std color-format resize-mode input-size \
         labels-file runtime-library execution-provider device provider-options precision provider-library engine-cache-dir threads \
         inference-timeout alpha alpha-mode colormap output-mode threshold smooth normalization confidence-threshold draw-labels no-draw-labels draw-legend label-position font no-self-check";
     for option in options.split_whitespace() {

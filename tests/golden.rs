@@ -91,6 +91,33 @@ fn golden_maps(options: &Options) {
     }
 }
 
+/// "Egyptian cat" (285) against "pop bottle" (737), without the ReLU, from torch in float64 (`tests/data/lite0_reference.py`).
+const CAT_AGAINST_BOTTLE: [[f32; 7]; 7] = [
+    [0.0127502, 0.188831, 0.178741, 0.17092, 0.080837, 0.111574, 0.0627274],
+    [0.0560941, 0.260393, 0.306775, 0.236413, 0.222333, 0.153959, 0.0806016],
+    [-0.234427, -0.0223987, 0.16258, 0.235989, 0.264141, 0.218673, 0.103979],
+    [-0.373514, -0.211326, -0.0411933, 0.250216, 0.326565, 0.276608, 0.134351],
+    [-0.451121, -0.415049, -0.524966, 0.17171, 0.166592, 0.206139, 0.0972875],
+    [-0.10815, -0.159802, -0.326812, 0.0766046, 0.112107, 0.0894689, 0.0467915],
+    [-0.0119047, -0.0224045, -0.0449018, 0.0148701, -0.00619081, 0.0148842, 0.000981635],
+];
+
+#[test]
+fn a_map_of_either_sign_equals_float64_autograd() {
+    let Some(folder) = shared().map(|data| data.join("golden")) else { return };
+    let input = picture(&folder.join("cat_and_bottle_224.png"));
+    let versus = |one: usize, other: usize| {
+        let mut explainer = demo(Options { versus: Some(other.to_string()), signed: true, ..Options::default() });
+        explainer.explain_tensor(input.view(), &[Target::Class(one)], NOWHERE).expect("it runs").maps.remove(0).map
+    };
+    let (ours, turned) = (versus(285, 737), versus(737, 285));
+    let wanted = CAT_AGAINST_BOTTLE.as_flattened();
+    let off = ours.iter().zip(wanted).fold(0.0f32, |m, (a, b)| m.max((a - b).abs())) / 0.524966;
+    let (cosine, other) = (cosine(&ours, wanted), cosine(&turned, wanted));
+    println!("cosine {cosine:.9}, turned round {other:.9}, largest difference {off:.1e} of the largest magnitude");
+    assert!(cosine >= 0.999999 && other <= -0.999999 && off <= 1e-4);
+}
+
 fn flat(value: &Value) -> Vec<f32> {
     match value {
         Value::Array(inner) => inner.iter().flat_map(flat).collect(),

@@ -42,9 +42,9 @@ fn rows(map: &Value) -> Vec<f32> {
     rows.flat_map(|row| row.as_array().expect("a row")).map(|v| v.as_f64().expect("a number") as f32).collect()
 }
 
-/// Cosine, and largest difference as a part of the maximum.
+/// Cosine, and largest difference as a part of the largest magnitude.
 fn compare(ours: &ClassMap, wanted: &[f32]) -> (f64, f32) {
-    let most = wanted.iter().fold(0.0f32, |m, &x| m.max(x));
+    let most = wanted.iter().fold(0.0f32, |m, &x| m.max(x.abs()));
     let off = ours.map.iter().zip(wanted).fold(0.0f32, |m, (a, b)| m.max((a - b).abs()));
     assert_eq!(ours.map.len(), wanted.len());
     (cosine(&ours.map, wanted), off / most)
@@ -85,6 +85,68 @@ fn every_method_equals_its_formula() {
     assert!(Method::all().all(|method| covered.contains(method.name())), "{covered:?} are covered");
 }
 
+/// Without the ReLU: what speaks against a class, or for the one held against it. "differences" is HiResCAM's map by finite differences,
+/// cell by cell, of runs of the network in float64 that know no gradient.
+#[test]
+fn maps_of_either_sign_equal_their_formula_and_finite_differences() {
+    let golden = golden();
+    let mut covered = BTreeSet::from(["auto"]);
+    for net in golden["nets"].as_array().expect("nets") {
+        let file = net["file"].as_str().expect("a name");
+        for case in net["cases"].as_array().expect("cases") {
+            let (class, versus) = (number(&case["class"]).expect("a class"), number(&case["versus"]));
+            for (name, map) in case["signed"].as_object().expect("maps") {
+                let wanted = rows(map);
+                assert!(
+                    wanted.iter().any(|&x| x < 0.0) && wanted.iter().any(|&x| x > 0.0),
+                    "{file} {name}: both signs"
+                );
+                let (method, layers) = match name.as_str() {
+                    "fused" => ("gradcam", "act2,act3"),
+                    "differences" => ("hirescam", "act3"),
+                    name => (name, "act3"),
+                };
+                let method: Method = method.parse().expect("a method");
+                covered.insert(method.name());
+                let versus = versus.map(|class| class.to_string());
+                let options = Options { target_layer: Some(layers.into()), versus, signed: true, ..options(method) };
+                let mut explainer = open(file, &options).unwrap_or_else(|error| panic!("{file} {name}: {error}"));
+                let seen = &maps(&mut explainer, &[Target::Class(class)])[0];
+                let (cosine, off) = compare(seen, &wanted);
+                println!("{file} {name} {class} {:?}: cosine {cosine:.8}, off {off:.1e}", options.versus);
+                assert!(cosine >= 0.999999 && off <= 1e-4, "{file} {name} {class}: cosine {cosine}, off {off}");
+                assert!(seen.signed && seen.reason.is_none());
+            }
+        }
+    }
+    let sound = |method: &Method| method.has_sign() == covered.contains(method.name());
+    assert!(Method::all().all(|method| sound(&method)), "{covered:?} are covered");
+}
+
+#[test]
+fn methods_that_know_one_sign_only_say_so() {
+    for method in Method::all().filter(|method| !method.has_sign()) {
+        let error =
+            open("methods_relu.onnx", &Options { signed: true, ..options(method) }).expect_err("no sign").to_string();
+        assert!(error.starts_with("signed=true") && error.contains(&format!("method={}", method.name())), "{error}");
+        assert!(error.contains("use auto, gradcam, hirescam"), "{error}");
+    }
+}
+
+/// A against B is B against A with the other sign, and the halves of the signed map are the maps that end in a ReLU.
+#[test]
+fn a_signed_map_holds_both_halves() {
+    let run = |signed, class, other: &str| {
+        let options = Options { versus: Some(other.into()), signed, ..options(Method::GradCam) };
+        maps(&mut open("methods_relu.onnx", &options).expect("it opens"), &[Target::Class(class)]).remove(0).map
+    };
+    let (both, turned) = (run(true, 2, "6"), run(true, 6, "2"));
+    let most = both.iter().fold(0.0f32, |m, &x| m.max(x.abs()));
+    assert!((&both + &turned).iter().all(|x| x.abs() <= 1e-5 * most), "{both}, {turned}");
+    let (speaks_for, against) = (run(false, 2, "6"), run(false, 6, "2"));
+    assert!((speaks_for - against - &both).iter().all(|x| x.abs() <= 1e-5 * most));
+}
+
 /// In one run as each by itself, also where the layer is early and the gradient differs from place to place.
 #[test]
 fn several_classes_at_once_are_the_classes_one_by_one() {
@@ -118,6 +180,9 @@ fn recipro_is_gradcam_on_a_pooled_linear_head() {
 #[test]
 fn a_class_against_itself_is_zero_and_says_so() {
     let versus = Options { versus: Some("2".into()), ..options(Method::GradCam) };
+    let mut signed = open("methods_relu.onnx", &Options { signed: true, ..versus.clone() }).expect("it opens");
+    let nothing = maps(&mut signed, &[Target::Class(2)]).remove(0).reason;
+    assert!(nothing.is_some_and(|why| why.contains("against itself")));
     let mut explainer = open("methods_relu.onnx", &versus).expect("it opens");
     let seen = maps(&mut explainer, &[Target::Class(2), Target::Class(6)]);
     assert!(seen[0].reason.as_deref().is_some_and(|why| why.contains("against itself")), "{:?}", seen[0].reason);
@@ -180,6 +245,10 @@ fn explained_models_name_what_is_in_them() {
     assert_eq!(names, ["x", "gradcam_target", "gradcam_versus"]);
     assert_eq!(metadata["gradcam.name.versus"], "gradcam_versus");
     assert_eq!(metadata["gradcam.method"], "layercam");
+    assert!(!metadata.contains_key("gradcam.signed"));
+    let signed = open("methods_relu.onnx", &Options { signed: true, ..options(Method::GradCam) }).expect("it opens");
+    let model = Model::from_bytes(&signed.explained_model().expect("written")).expect("sound");
+    assert_eq!(model.metadata()["gradcam.signed"], "true");
     let info = explainer.info();
     assert_eq!(metadata["gradcam.layer"], info.layers.join(","));
     assert_eq!((info.layers.len(), &info.layer), (2, &info.layers[0]), "both have 8x8 cells: the first counts");

@@ -26,15 +26,16 @@ pub(super) fn layers(
 
 /// Several maps [N, 1, h, w] as one on a grid of `size` (height, width): from each its least value is taken off, it is scaled to a
 /// maximum of 1 and resized, and the mean is taken, as pytorch-grad-cam does (`scale_cam_image`, `aggregate_multi_layers`; it
-/// resizes to the picture's size). One map stays as it is.
-pub(super) fn fuse<'g>(maps: &[Val<'g>], size: (usize, usize)) -> Option<Val<'g>> {
+/// resizes to the picture's size). Signed maps are scaled to a largest magnitude of 1, so that zero stays zero. One map stays as it is.
+pub(super) fn fuse<'g>(maps: &[Val<'g>], size: (usize, usize), signed: bool) -> Option<Val<'g>> {
     let (first, rest) = maps.split_first()?;
     if rest.is_empty() {
         return Some(*first);
     }
     let scaled = |map: &Val<'g>| {
-        let above = *map + (-*map).max(&[2, 3]);
-        resize(above / (above.max(&[2, 3]) + 1e-7), size)
+        let above = if signed { *map } else { *map + (-*map).max(&[2, 3]) };
+        let most = if signed { map.unary("Abs") } else { above };
+        resize(above / (most.max(&[2, 3]) + 1e-7), size)
     };
     let sum = rest.iter().fold(scaled(first), |sum, map| sum + scaled(map));
     Some(sum * (1.0 / maps.len() as f32))

@@ -23,6 +23,8 @@ pub struct Request<'a> {
     pub class_names: Option<usize>,
     /// Explain each class against another: "why A and not B". Adds the input [`Names::versus`].
     pub versus: bool,
+    /// Leave out the ReLU that maps end in: what is below zero speaks against the class, or for the one held against it.
+    pub signed: bool,
     /// Publish the gradient at the layer too, under [`Names::gradient`] (for checks); of a method that runs copies of the head, the
     /// logits that the copies give for the layer as it is.
     pub with_gradient: bool,
@@ -39,7 +41,7 @@ pub struct Names {
     pub class: String,
     /// float32 [N, K] output.
     pub score: String,
-    /// float32 [N, K, h, w] output.
+    /// float32 [N, K, h, w] output; with [`Request::signed`] of either sign.
     pub map: String,
     /// float32 [N, K] output: the map's largest value before its ReLU. Where the map is zero everywhere it says why: below zero,
     /// every place speaks against the class; at zero, none speaks at all.
@@ -110,8 +112,12 @@ pub struct Lowered {
 ///
 /// # Errors
 /// [`Error::ModelUnusable`] and [`Error::Setting`] where no output, or no single one, can be explained; see [`Layer::find`],
-/// [`autodiff::gradient`]; `cam` refuses heads that are not pooled and linear, `recipro` heads that take one picture only.
+/// [`autodiff::gradient`]; `cam` refuses heads that are not pooled and linear, `recipro` heads that take one picture only;
+/// [`Error::Setting`] where [`Request::signed`] is asked of a method that has no sign.
 pub fn lower(model: &Model, facts: &Facts, input: &str, request: &Request) -> Result<Lowered> {
+    if request.signed {
+        request.method.check_sign()?;
+    }
     if request.method != Method::Auto {
         return write(model, facts, input, request);
     }
@@ -200,7 +206,7 @@ fn write_on(Scored { model, graph, facts, input, head }: Scored, request: &Reque
     let tensors: Vec<&str> = layers.iter().map(|layer| layer.tensor.as_str()).collect();
     let activations = |layer: &Layer| layer.grid.pictures(emit.tensor(&layer.tensor));
     let recipe = request.method.recipe();
-    let signed: Vec<Val> = match recipe {
+    let raw: Vec<Val> = match recipe {
         Recipe::Gradient(map) | Recipe::Guided(map) => {
             let gs = autodiff::gradients(&emit, graph, &head.logits, seed(), &tensors, Flow::Plain)?;
             if let (true, Some(i)) = (request.with_gradient, tensors.iter().position(|t| *t == layer.tensor)) {
@@ -228,11 +234,11 @@ fn write_on(Scored { model, graph, facts, input, head }: Scored, request: &Reque
             seen.into_iter().map(|seen| seen.map).collect()
         }
     };
-    let peaks: Vec<Val> = signed.iter().map(|map| map.max(&[2, 3]).reshape(&[pictures, 1])).collect();
+    let peaks: Vec<Val> = raw.iter().map(|map| map.max(&[2, 3]).reshape(&[pictures, 1])).collect();
     let peak = if let [peak] = peaks[..] { peak } else { emit.node("Max", &peaks, &[], &[pictures, 1]) };
-    let maps: Vec<Val> = signed.iter().map(|map| map.unary("Relu")).collect();
+    let maps = if request.signed { raw } else { raw.iter().map(|map| map.unary("Relu")).collect() };
     let [_, _, h, w] = layer.grid.shape(&layer.shape);
-    let mut map = fuse::fuse(&maps, (h, w)).expect("there is a layer");
+    let mut map = fuse::fuse(&maps, (h, w), request.signed).expect("there is a layer");
     if let Recipe::Guided(_) = recipe {
         let saliency = guided::saliency(&emit, graph, &head.logits, seed(), input)?;
         let size = saliency.shape();
@@ -278,6 +284,9 @@ fn write_on(Scored { model, graph, facts, input, head }: Scored, request: &Reque
     }
     if request.versus {
         explained.set_metadata("gradcam.name.versus", &names.versus);
+    }
+    if request.signed {
+        explained.set_metadata("gradcam.signed", "true");
     }
     let (method, warnings) = (request.method, head.warnings.clone());
     Ok(Lowered { model: explained, names, head, method, layer, layers, usable, operators, warnings })

@@ -42,7 +42,7 @@ pub enum Method {
     Recipro,
 }
 
-/// What a method takes its map from. Maps are [N, 1, h, w], before the ReLU that all of them end in.
+/// What a method takes its map from. Maps are [N, 1, h, w], before the ReLU that all of them end in unless maps of either sign are asked for.
 pub(super) enum Recipe {
     /// Activations [N, C, h, w] and the score's gradient of their rank, which may be 1 along axes where it is constant.
     Gradient(for<'g> fn(Val<'g>, Val<'g>) -> Val<'g>),
@@ -98,6 +98,27 @@ impl Method {
     /// Whether its map comes from the score's gradient.
     pub fn uses_gradient(self) -> bool {
         matches!(self.recipe(), Gradient(_) | Guided(_))
+    }
+
+    /// Whether what is below zero before the ReLU speaks against what is above: not where only positive gradients count, nor where no
+    /// class is meant.
+    pub fn has_sign(self) -> bool {
+        !matches!(self, Method::GradCamPp | Method::LayerCam | Method::EigenCam)
+    }
+
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) where maps of either sign are asked of a method that has none.
+    pub(super) fn check_sign(self) -> crate::Result<()> {
+        if self.has_sign() {
+            return Ok(());
+        }
+        let others: Vec<_> = Self::all().filter(|method| method.has_sign()).map(Self::name).collect();
+        let why = format!(
+            "method={} shows nothing that speaks against a class, and so has no map of either sign; use {}",
+            self.name(),
+            others.join(", ")
+        );
+        Err(crate::Error::Setting { name: "signed", value: "true".into(), why })
     }
 
     pub(super) fn recipe(self) -> &'static Recipe {

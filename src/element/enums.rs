@@ -105,15 +105,16 @@ enumeration! {
 
 enumeration! {
     /// Values of the property `colormap`.
-    Colormap = "GstGradCamColormap", render::Colormap:
-    #[default] Jet, "jet", "Blue, green, yellow, red" => render::Colormap::Jet;
-    Turbo, "turbo", "A smoother jet" => render::Colormap::Turbo;
-    Viridis, "viridis", "Even steps, violet to yellow" => render::Colormap::Viridis;
-    Inferno, "inferno", "Even steps, black to yellow" => render::Colormap::Inferno;
-    Magma, "magma", "Even steps, black to white" => render::Colormap::Magma;
-    Gray, "gray", "Black to white" => render::Colormap::Gray;
-    BlueRed, "blue-red", "What speaks against in blue, what speaks for in red" => render::Colormap::BlueRed;
-    PurpleOrange, "purple-orange", "What speaks against in purple, what speaks for in orange" => render::Colormap::PurpleOrange;
+    Colormap = "GstGradCamColormap", Option<render::Colormap>:
+    #[default] Auto, "auto", "jet; where signed=true blue-red" => None;
+    Jet, "jet", "Blue, green, yellow, red" => Some(render::Colormap::Jet);
+    Turbo, "turbo", "A smoother jet" => Some(render::Colormap::Turbo);
+    Viridis, "viridis", "Even steps, violet to yellow" => Some(render::Colormap::Viridis);
+    Inferno, "inferno", "Even steps, black to yellow" => Some(render::Colormap::Inferno);
+    Magma, "magma", "Even steps, black to white" => Some(render::Colormap::Magma);
+    Gray, "gray", "Black to white" => Some(render::Colormap::Gray);
+    BlueRed, "blue-red", "What speaks against in blue, what speaks for in red" => Some(render::Colormap::BlueRed);
+    PurpleOrange, "purple-orange", "What speaks against in purple, what speaks for in orange" => Some(render::Colormap::PurpleOrange);
 }
 
 enumeration! {

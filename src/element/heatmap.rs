@@ -103,15 +103,19 @@ impl Heatmap {
     }
 
     /// The maps of the frame that the buffer holds, as grey video: 0 to 255, linear in the map, scaled as it is painted; black where
-    /// there is none. `None` if nobody wants it.
-    pub(super) fn picture(&self, shown: Option<(&Shown, &Live)>, buffer: &gst::BufferRef) -> Result<Option<Picture>> {
+    /// there is none. Of maps of either sign 128 is nothing. `None` if nobody wants it.
+    pub(super) fn picture(
+        &self,
+        (shown, signed): (Option<(&Shown, &Live)>, bool),
+        buffer: &gst::BufferRef,
+    ) -> Result<Option<Picture>> {
         let (pad, info) = {
             let stream = self.stream();
             let wanted = stream.pad.clone().filter(|pad| pad.is_linked());
             let Some(wanted) = wanted.zip(stream.info.clone()) else { return Ok(None) };
             wanted
         };
-        let mut pixels = vec![0; info.size()];
+        let mut pixels = vec![if signed { 128 } else { 0 }; info.size()];
         if let Some((shown, live)) = shown {
             let stride = usize::try_from(info.stride()[0]).unwrap_or_default();
             let planes = vec![Plane { data: &mut pixels[..], stride }];

@@ -23,7 +23,7 @@ const MAP: &[Field] = &[
     field(
         "map",
         Kind::Data,
-        "the raw maps, after the method's ReLU, before any scaling: float32 in the machine's byte order, [map-count, map-rows, map-columns]",
+        "the raw maps, after the method's ReLU (with `signed=true` without it), before any scaling: float32 in the machine's byte order, [map-count, map-rows, map-columns]",
     ),
     field("map-count", Kind::Whole, "how many: one for each class explained, in their order, object after object"),
     field("map-rows", Kind::Whole, "rows of each"),

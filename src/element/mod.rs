@@ -3,8 +3,8 @@
 //! `mod.rs` registers, `settings.rs` is the table of properties, `enums.rs` what some of them may be, `wishes.rs` what they mean,
 //! `imp.rs` the element's life, `loading.rs` how it comes to its model,
 //! `stream.rs` the way of a frame, `mode.rs` whether frames wait, `regions.rs` what of a frame is explained,
-//! `session.rs` the open model at work, `playback.rs` a recording in its place, `newest.rs` the newest maps of either, `shown.rs` how
-//! they are painted, `beside.rs` frames of twice the
+//! `session.rs` the open model at work, `scene.rs` where a scene ends, `playback.rs` a recording in the model's place, `newest.rs` the
+//! newest maps of either, `shown.rs` how they are painted, `beside.rs` frames of twice the
 //! width, `words.rs` what is written; `frame.rs` and `message.rs` translate
 //! frames and errors. `tell.rs` says what became of a frame, `sidecar.rs` writes it down, `meta.rs` hangs it on the buffer, `structure.rs` translates it, `stats.rs`
 //! counts, `heatmap.rs` is the second pad. What is computed lives elsewhere, without GStreamer.
@@ -28,6 +28,7 @@ mod newest;
 mod playback;
 mod regions;
 mod remarks;
+mod scene;
 mod session;
 mod settings;
 mod shown;

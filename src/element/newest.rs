@@ -10,7 +10,7 @@ use super::wishes::Live;
 use super::words::Aside;
 use crate::error::Result;
 use crate::explain::Explanation;
-use crate::render::{Calm, OutputMode, Painter, Style};
+use crate::render::{Calm, Colormap, OutputMode, Painter, Style};
 use crate::worker::guard;
 
 /// What was seen, of the whole frame (`None`) or of regions.
@@ -34,6 +34,9 @@ impl Default for Newest {
 impl Newest {
     /// What was seen on a frame takes the place of what is shown, scaled by the time of that frame.
     pub(super) fn keep(&mut self, seen: Seen, of: Stamp, calm: Calm) {
+        if self.shown.as_ref().is_some_and(|shown| shown.of.scene != of.scene) {
+            self.scalers.cut();
+        }
         let at = of.time.map_or_else(|| of.at.saturating_duration_since(self.begun), Duration::from);
         self.shown = Some(Shown::new(self.scalers.scale(seen, calm, at), of));
     }
@@ -56,7 +59,7 @@ impl Newest {
         self.shown.as_ref()
     }
 
-    /// Paints them, unless they are too old: then `None`, else their age, and the reason if there was nothing to paint. On an error the
+    /// Paints them, unless they are too old, or of another scene, of which they explain nothing: then `None`, else their age, and the reason if there was nothing to paint. On an error the
     /// picture is as it was, unless painting itself failed. `about_to` is called before anything is painted.
     pub(super) fn paint(
         &self,
@@ -65,7 +68,7 @@ impl Newest {
         (stamp, live, aside): (Stamp, &Live, &Aside),
         about_to: impl FnOnce(),
     ) -> Result<Option<(Duration, Option<String>)>> {
-        let Some(shown) = &self.shown else { return Ok(None) };
+        let Some(shown) = self.shown.as_ref().filter(|shown| shown.of.scene == stamp.scene) else { return Ok(None) };
         let opacity = shown.opacity(stamp, live.expire_overlay);
         if opacity == 0.0 {
             return Ok(None);
@@ -77,7 +80,8 @@ impl Newest {
         if live.style.output_mode == OutputMode::None {
             return Ok(Some((age, shown.is_cold().then(|| shown.reason()))));
         }
-        let style = Style { alpha: live.style.alpha * opacity, ..live.style };
+        let colormap = live.colormap.unwrap_or(Colormap::usual(shown.is_signed()));
+        let style = Style { colormap, alpha: live.style.alpha * opacity, ..live.style };
         let painted = video.with_frame(buffer, |frame| {
             guard(|| {
                 about_to();

@@ -41,6 +41,11 @@ impl Playback {
         self.recording.remark()
     }
 
+    /// Whether its maps have either sign.
+    pub(super) fn is_signed(&self) -> bool {
+        self.recording.header().signed
+    }
+
     /// Whether it is one of frames of (width, height).
     ///
     /// # Errors
@@ -81,7 +86,7 @@ impl Playback {
         let seen =
             std::mem::take(&mut told.pictures).into_iter().map(|(region, seen)| (region.map(object), seen)).collect();
         let age = told.record.map_age.and_then(|age| gst::ClockTime::try_from(age).ok()).unwrap_or_default();
-        let of = Stamp { time: stamp.time.map(|time| time.saturating_sub(age)), at: stamp.at };
+        let of = Stamp { time: stamp.time.map(|time| time.saturating_sub(age)), at: stamp.at, scene: told.scene };
         newest.keep(seen, of, calm);
         self.shown = told.map;
     }

@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use super::frame::Video;
 use super::newest::Seen;
 use super::regions::Object;
+use super::scene::{self, Scenes};
 use super::wishes::Live;
 use crate::cam::Target;
 use crate::error::{Error, Result};
 use crate::explain::ModelInfo;
 use crate::frame::{Part, Region};
-use crate::prep::{Layout, Preparer, ResizeMode, full_frame};
+use crate::prep::{Preparer, ResizeMode, full_frame};
+use crate::render::Colormap;
 use crate::worker::{Answer, Asked, Retreat, Seat, Stopper, Worker, guard};
 
 /// A worker, and this stream's seat there.
@@ -25,10 +27,13 @@ pub(super) struct Session {
     /// What the user last asked for, valid or not: each wish is looked up, and complained about, once.
     asked: String,
     asked_versus: String,
+    /// The colour map of which it was told what there is to say.
+    judged: Option<Colormap>,
     /// Whether it was told that the worker left its provider.
     retreat_told: bool,
     /// The inputs of the last frame that was asked about, where small changes are not.
     reference: Option<Vec<Input>>,
+    scenes: Scenes,
     /// The last frame that was asked about has several pictures.
     several: bool,
     /// Answers about the first pictures of a frame.
@@ -59,6 +64,8 @@ pub(super) struct Stamp {
     /// Running time.
     pub(super) time: Option<gst::ClockTime>,
     pub(super) at: Instant,
+    /// How many cuts there were before it.
+    pub(super) scene: u64,
 }
 
 impl Stamp {
@@ -93,8 +100,10 @@ impl Session {
             asked: live.target_class.clone(),
             asked_versus: live.versus.clone(),
             worker,
+            judged: None,
             retreat_told: false,
             reference: None,
+            scenes: Scenes::default(),
             several: false,
             heard: Vec::new(),
         })
@@ -196,6 +205,11 @@ impl Session {
             self.put_back(inputs);
             return Err(error);
         }
+        // The regions of a detector follow their objects by themselves.
+        if let [Input { object: None, values, .. }] = &inputs[..] {
+            self.scenes.cut(self.preparer.spec(), values);
+        }
+        let stamp = Stamp { scene: self.scenes.count(), ..stamp };
         if live.min_change > 0.0 && self.hardly_differ(&inputs, live.min_change) {
             self.put_back(inputs);
             return Ok(Asking::Same);
@@ -222,21 +236,9 @@ impl Session {
     /// Whether all pictures are where those of the reference are, and look as they do.
     fn hardly_differ(&self, inputs: &[Input], limit: f32) -> bool {
         let same = |(old, new): (&Input, &Input)| {
-            old.object == new.object && self.difference(&old.values, &new.values) < limit
+            old.object == new.object && scene::change(self.preparer.spec(), &old.values, &new.values) < limit
         };
         self.reference.as_ref().is_some_and(|old| old.len() == inputs.len() && old.iter().zip(inputs).all(same))
-    }
-
-    /// Mean absolute difference of two inputs on the 0 to 1 scale of pixels.
-    fn difference(&self, a: &[f32], b: &[f32]) -> f32 {
-        let spec = self.preparer.spec();
-        let (channels, pixels) = (spec.std.len(), a.len() / spec.std.len().max(1));
-        let std = |i: usize| match spec.layout {
-            Layout::ChannelsFirst => spec.std[(i / pixels).min(channels - 1)],
-            Layout::ChannelsLast => spec.std[i % channels],
-        };
-        let sum: f64 = a.iter().zip(b).enumerate().map(|(i, (a, b))| f64::from((a - b).abs() * std(i))).sum();
-        (sum / a.len().max(1) as f64) as f32
     }
 
     /// The answers about the oldest frame, one for each of its pictures; waits for them where asked to, and is interrupted then.
@@ -268,6 +270,7 @@ impl Session {
     /// What was asked so far is of another scene.
     pub(super) fn forget(&mut self) {
         self.seat.forget();
+        self.scenes.restart();
         (self.reference, self.several) = (None, false);
         self.heard.clear();
     }
@@ -276,6 +279,19 @@ impl Session {
     pub(super) fn about_to_paint(&self) {
         #[cfg(feature = "fault-injection")]
         self.worker.traps().paint();
+    }
+
+    /// How many cuts there were so far.
+    pub(super) fn scene(&self) -> u64 {
+        self.scenes.count()
+    }
+
+    /// What is to be said of the colour map with these maps, once.
+    pub(super) fn clash(&mut self, live: &Live) -> Option<String> {
+        let signed = self.info().signed;
+        let colormap = live.colormap.unwrap_or(Colormap::usual(signed));
+        let new = self.judged.replace(colormap) != Some(colormap);
+        colormap.remark(signed).filter(|_| new && self.targets.len() == 1)
     }
 }
 

@@ -45,6 +45,8 @@ pub struct GradCam {
         blurb = "Class to explain: index, label, or rank (-1 = best, -2 = second best, ...), or a comma list of them (unset = the best class of each frame)")]
     #[property(name = "versus", get, set, type = Option<String>, member = versus, mutable_playing, nick = "Versus",
         blurb = "Why the target class and not this one: index, label or rank, or one for each target class (unset = the target class by itself; set before the start, it may change while playing)")]
+    #[property(name = "signed", get, set, type = bool, member = signed, mutable_playing, nick = "Signed",
+        blurb = "Maps of either sign: also what speaks against the target class, or for the one in versus")]
     #[property(name = "score-output", get, set, type = Option<String>, member = score_output, mutable_playing, nick = "Score output",
         blurb = "Output of the model that holds the class scores (unset = found by itself)")]
     #[property(name = "score-kind", get, set, type = ScoreKind, member = score_kind, mutable_playing, nick = "Score kind",
@@ -192,6 +194,7 @@ pub(super) struct Settings {
     pub(super) resolved_target_layer: Option<String>,
     pub(super) target_class: Option<String>,
     pub(super) versus: Option<String>,
+    pub(super) signed: bool,
     pub(super) score_output: Option<String>,
     pub(super) score_kind: ScoreKind,
     pub(super) preprocess: Preprocess,
@@ -255,6 +258,7 @@ impl Default for Settings {
             resolved_target_layer: None,
             target_class: None,
             versus: None,
+            signed: false,
             score_output: None,
             score_kind: ScoreKind::default(),
             preprocess: Preprocess::default(),

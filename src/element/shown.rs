@@ -70,7 +70,7 @@ impl Scalers {
 }
 
 fn as_seen(one: &ClassMap) -> Seen<'_> {
-    Seen { class: one.class, score: one.score, map: one.map.view() }
+    Seen { class: one.class, score: one.score, map: one.map.view(), signed: one.signed }
 }
 
 fn is_likely(one: &ClassMap, live: &Live) -> bool {
@@ -119,13 +119,24 @@ impl Picture {
         Ok(painted == Some(true))
     }
 
-    /// The maps as they are painted, in one: the hottest class at each place.
+    /// The maps as they are painted, in one, 0..=1: the hottest class at each place; of maps of either sign the one that says most,
+    /// 0.5 being nothing.
     fn heat(&self, live: &Live) -> Array2<f32> {
         let mut heat = Array2::zeros(self.maps.first().map_or((0, 0), |map| map.dim()));
+        let signed = self.is_signed();
         for (map, _) in self.maps.iter().zip(&self.seen.maps).filter(|(_, one)| is_likely(one, live)) {
-            heat.zip_mut_with(map, |heat: &mut f32, &value| *heat = heat.max(value));
+            heat.zip_mut_with(map, |heat: &mut f32, &value| {
+                if value > *heat || signed && value.abs() > heat.abs() {
+                    *heat = value;
+                }
+            });
         }
-        heat
+        if signed { heat.mapv_into(|value| (value.clamp(-1.0, 1.0) + 1.0) / 2.0) } else { heat }
+    }
+
+    /// Whether its maps have either sign.
+    fn is_signed(&self) -> bool {
+        self.seen.maps.iter().any(|one| one.signed)
     }
 }
 
@@ -154,9 +165,15 @@ impl Shown {
         Some(format!("{} is below confidence-threshold={}", captions.join(", "), live.confidence_threshold))
     }
 
+    /// Whether maps have either sign.
+    pub(super) fn is_signed(&self) -> bool {
+        self.pictures.iter().any(Picture::is_signed)
+    }
+
     /// Whether there is no heat anywhere.
     pub(super) fn is_cold(&self) -> bool {
-        self.pictures.iter().flat_map(|picture| &picture.maps).flatten().all(|value| *value <= 0.0)
+        let cold = |picture: &Picture, value: f32| if picture.is_signed() { value == 0.0 } else { value <= 0.0 };
+        self.pictures.iter().all(|picture| picture.maps.iter().flatten().all(|value| cold(picture, *value)))
     }
 
     /// Paints each picture with a class that is likely enough, the largest first, with a painter of its own. Returns whether there was anything to paint.

@@ -73,7 +73,7 @@ impl Sidecar {
                 number
             }
         };
-        self.recorder.frame(record, map)
+        self.recorder.frame(record, map.zip(shown.map(|shown| shown.of.scene)))
     }
 
     pub(super) fn close(&mut self) -> Result<()> {
@@ -91,6 +91,7 @@ fn header(element: &GradCam, opened: Option<(&Path, &ModelInfo)>, size: (usize, 
         model_sha256: model.and_then(|file| checksum(file).ok()),
         method: info.map_or("", |info| info.method.name()).into(),
         layer: info.map_or_else(String::new, |info| info.layers.join(",")),
+        signed: info.is_some_and(|info| info.signed),
         settings: settings(element),
         size,
         caps: caps.map_or_else(String::new, |caps| caps.to_string()),

@@ -42,6 +42,7 @@ const FIELDS: &[Field] = &[
     field("inferences-skipped", Kind::Count,  "frames that no run was made for: by interval, change or lateness, or for a newer frame; with `explanations`, those that it does not tell of"),
     field("failures",           Kind::Count,  "frames that went out without a map for an error"),
     field("restarts",           Kind::Count,  "how often the thread that runs the model was started anew"),
+    field("scene-cuts",         Kind::Count,  "hard cuts of the picture, at which maps begin anew"),
     field("fps",                Kind::Number, "frames a second that went out, over the latest 256"),
     field("prepare-p50",        Kind::Time,   "frame to the model's input: the median of the latest 256"),
     field("prepare-p95",        Kind::Time,   "the same, 95th percentile"),
@@ -84,6 +85,7 @@ struct Counts {
     skipped: u64,
     failures: u64,
     restarts: u64,
+    cuts: u64,
     times: [VecDeque<Duration>; STAGES],
     out: VecDeque<Instant>,
     provider: String,
@@ -158,6 +160,11 @@ impl Stats {
         self.counts().restarts = times;
     }
 
+    /// The picture was cut so many times more.
+    pub(super) fn cut(&self, times: u64) {
+        self.counts().cuts += times;
+    }
+
     /// The property.
     pub(super) fn to_structure(&self) -> gst::Structure {
         let counts = self.counts();
@@ -170,6 +177,7 @@ impl Stats {
             ("inferences-skipped", counts.skipped),
             ("failures", counts.failures),
             ("restarts", counts.restarts),
+            ("scene-cuts", counts.cuts),
         ] {
             object.insert(name.into(), count.into());
         }

@@ -141,7 +141,7 @@ impl GradCam {
         let live = lock(&self.settings).live();
         let segment = self.obj().segment();
         let time = segment.downcast_ref::<gst::ClockTime>().and_then(|segment| segment.to_running_time(buffer.pts()));
-        let stamp = Stamp { time, at: Instant::now() };
+        let mut stamp = Stamp { time, at: Instant::now(), scene: 0 };
         self.watch_for_breaks(&buffer, stamp)?;
         self.attend(&live)?;
         let sync = self.is_sync();
@@ -163,6 +163,10 @@ impl GradCam {
         for error in session.retarget(&live) {
             message::refuse(&*self.obj(), &error, "the class explained so far stays");
         }
+        if let Some(text) = session.clash(&live) {
+            message::remark(&*self.obj(), &text);
+        }
+        let before = session.scene();
         let objects = state.inference_region.of(&buffer, video.size(), live.max_regions);
         let fate = if objects.is_empty() {
             self.stats.skipped(1);
@@ -190,6 +194,8 @@ impl GradCam {
                 Err(error) => Fate::Failed(Some(error)),
             }
         };
+        stamp.scene = session.scene();
+        self.stats.cut(stamp.scene - before);
         if !sync {
             while let Ok(Some(answers)) = session.answer(false) {
                 let told = self.hear_answers((session, &mut state.newest), answers, live.calm, &mut state.blank);
@@ -241,7 +247,7 @@ impl GradCam {
         if let (Some(age), None) = (age, &reason) {
             self.stats.annotated(age);
         }
-        let State { session, source, newest, video, tell, .. } = state;
+        let State { session, playback, source, newest, video, tell, .. } = state;
         let shown = newest.shown().filter(|_| age.is_some());
         if let Some(video) = video {
             if let Some(error) = tell.take_up(&telling) {
@@ -256,11 +262,14 @@ impl GradCam {
             })?;
         }
         let Pending { buffer, live, stamp, .. } = frame;
-        let picture =
-            guard(|| self.heatmap.picture(shown.map(|shown| (shown, &live)), &buffer)).unwrap_or_else(|error| {
-                message::warn(&*self.obj(), &error, "the pad heatmap goes without this frame");
-                None
-            });
+        let signed = session
+            .as_ref()
+            .map_or(playback.as_ref().is_some_and(Playback::is_signed), |session| session.info().signed);
+        let heat = (shown.map(|shown| (shown, &live)), signed);
+        let picture = guard(|| self.heatmap.picture(heat, &buffer)).unwrap_or_else(|error| {
+            message::warn(&*self.obj(), &error, "the pad heatmap goes without this frame");
+            None
+        });
         self.stats.frame_out(Instant::now());
         self.stayed(stamp.at, limit);
         Ok(Some(Ready { buffer, picture }))
@@ -300,6 +309,7 @@ impl GradCam {
             failure = error.take();
         }
         if let (Fate::Told(told), Some(playback)) = (&mut frame.fate, playback) {
+            frame.stamp.scene = told.scene;
             playback.keep(told, newest, frame.stamp, frame.live.calm);
         }
         Ok(Some((frame, failure)))

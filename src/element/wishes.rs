@@ -11,13 +11,16 @@ use crate::engine::{own_folders, parse_options};
 use crate::error::{Error, Result};
 use crate::explain::Options;
 use crate::prep::{Overrides, parse_numbers, parse_size};
-use crate::render::{Calm, Corner, Style};
+use crate::render::{Calm, Colormap, Corner, Style};
 use crate::worker::Source;
 
 /// What may change from frame to frame.
 #[derive(Debug, Clone)]
 pub(super) struct Live {
+    /// But for the colour map, where that is left to the maps.
     pub(super) style: Style,
+    /// `None` = as suits the maps.
+    pub(super) colormap: Option<Colormap>,
     pub(super) calm: Calm,
     pub(super) confidence_threshold: f32,
     pub(super) draw_labels: bool,
@@ -72,6 +75,7 @@ impl Settings {
             method: self.method.into(),
             target_layer: set(&self.target_layer).map(str::to_owned),
             versus: set(&self.versus).map(str::to_owned),
+            signed: self.signed,
             score_output: set(&self.score_output).map(str::to_owned),
             score_kind: self.score_kind.into(),
             prep: Overrides {
@@ -106,13 +110,14 @@ impl Settings {
     pub(super) fn live(&self) -> Live {
         Live {
             style: Style {
-                colormap: self.colormap.into(),
                 alpha: self.alpha as f32,
                 alpha_mode: self.alpha_mode.into(),
                 smooth: self.smooth.into(),
                 output_mode: self.output_mode.into(),
                 threshold: self.threshold as f32,
+                ..Style::DEFAULT
             },
+            colormap: self.colormap.into(),
             calm: Calm {
                 normalization: self.normalization.into(),
                 smoothing: Duration::from_millis(self.smoothing.into()),

@@ -10,7 +10,7 @@ pub(super) fn reason(info: &ModelInfo, label: &str, score: f32, peak: f32) -> St
     }
     let layer = info.layers.join(", ");
     let (of, this) = if info.layers.len() > 1 { ("the layers", "these layers") } else { ("layer", "this layer") };
-    if peak < 0.0 {
+    if peak < 0.0 && !info.signed {
         let speaks = if info.method == Method::Counterfactual { "against" } else { "for" };
         return format!(
             "every value is negative before the ReLU: nothing in {this} ({layer:?}) speaks {speaks} {label}"

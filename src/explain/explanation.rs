@@ -16,8 +16,10 @@ pub struct ClassMap {
     pub label: String,
     /// Its probability.
     pub score: f32,
-    /// The raw map, [h, w], after the method's ReLU, before any scaling. All finite.
+    /// The raw map, [h, w], before any scaling. All finite.
     pub map: Array2<f32>,
+    /// Whether the map is without the method's ReLU: what is below zero speaks against the class.
+    pub signed: bool,
     /// Why the map is zero everywhere, if it is: a sentence's end, as in "nothing is painted: {reason}".
     pub reason: Option<String>,
 }
@@ -67,7 +69,7 @@ mod tests {
     use ndarray::array;
 
     fn seen(label: &str, map: Array2<f32>) -> ClassMap {
-        ClassMap { class: 3, label: label.into(), score: 0.384, map, reason: None }
+        ClassMap { class: 3, label: label.into(), score: 0.384, map, signed: false, reason: None }
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub struct ModelInfo {
     pub method: Method,
     /// Whether each class is explained against another.
     pub versus: bool,
+    /// Whether maps have either sign.
+    pub signed: bool,
     /// Target layer: tensor name. Of several layers the one with the largest grid, which is the map's.
     pub layer: String,
     /// All target layers, in the order asked.

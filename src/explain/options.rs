@@ -19,6 +19,8 @@ pub struct Options {
     /// Why this class and not that: the class held against the one that is explained, written as in `target-class`, or a comma list
     /// with one for each target. [`Explainer::set_versus`](super::Explainer::set_versus) changes it later.
     pub versus: Option<String>,
+    /// Maps of either sign, without the ReLU: what is below zero speaks against the class, or for the one held against it.
+    pub signed: bool,
     /// The output that holds the class scores, where the model has several.
     pub score_output: Option<String>,
     /// What these scores belong to, where the graph does not show it.
@@ -64,6 +66,7 @@ impl Default for Options {
             method: Method::Auto,
             target_layer: None,
             versus: None,
+            signed: false,
             score_output: None,
             score_kind: ScoreKind::Auto,
             prep: Overrides::default(),
@@ -182,6 +185,7 @@ impl Options {
             score_kind: self.score_kind,
             class_names: Some(class_names).filter(|&names| names > 0),
             versus: self.versus.is_some(),
+            signed: self.signed,
             with_gradient: false,
         }
     }

@@ -172,9 +172,10 @@ impl Explainer {
                 (classes.iter().zip(scores).zip(map.index_axis(Axis(0), n).outer_iter()).zip(peaks))
                     .map(|(((&class, &score), map), &peak)| {
                         let label = labels::name(&self.info.labels, class as usize);
-                        let blank = map.iter().all(|&value| value <= 0.0);
+                        let signed = self.info.signed;
+                        let blank = map.iter().all(|&value| if signed { value == 0.0 } else { value <= 0.0 });
                         let reason = blank.then(|| blank::reason(&self.info, &label, score, peak));
-                        ClassMap { class: class as usize, label, score, map: map.to_owned(), reason }
+                        ClassMap { class: class as usize, label, score, map: map.to_owned(), signed, reason }
                     })
                     .collect();
             let scores = match (&self.table, table, maps.first()) {

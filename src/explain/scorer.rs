@@ -56,6 +56,7 @@ impl Explainer {
             target_layer: Some(&layers),
             score_kind: self.info.score_kind,
             versus: false,
+            signed: false,
             ..self.options.request(self.info.labels.len())
         };
         let lowered = cam::lower(original, &facts, &self.info.input, &request)?;

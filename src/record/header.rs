@@ -18,6 +18,8 @@ pub struct Header {
     pub method: String,
     /// The tensor that is explained, or a comma list; "" where the model was not open yet.
     pub layer: String,
+    /// Whether maps have either sign.
+    pub signed: bool,
     /// How it was painted: the element's properties and their values.
     pub settings: Map<String, Value>,
     /// Size of the frames, (width, height).
@@ -29,13 +31,14 @@ pub struct Header {
 impl Header {
     /// As a JSON object.
     pub fn to_json(&self) -> Map<String, Value> {
-        let fields: [(&str, Value); 10] = [
+        let fields: [(&str, Value); 11] = [
             ("sidecar", FORM.into()),
             ("version", self.version.as_str().into()),
             ("model", self.model.as_str().into()),
             ("model-sha256", self.model_sha256.as_deref().into()),
             ("method", self.method.as_str().into()),
             ("layer", self.layer.as_str().into()),
+            ("signed", self.signed.into()),
             ("settings", self.settings.clone().into()),
             ("width", self.size.0.into()),
             ("height", self.size.1.into()),
@@ -60,6 +63,7 @@ impl Header {
                 model_sha256: text("model-sha256"),
                 method: text("method")?,
                 layer: text("layer")?,
+                signed: object.get("signed")?.as_bool()?,
                 settings: object.get("settings")?.as_object()?.clone(),
                 size: (side("width")?, side("height")?),
                 caps: text("caps")?,
@@ -82,6 +86,7 @@ mod tests {
             model_sha256: Some("ab".into()),
             method: "gradcam".into(),
             layer: "relu".into(),
+            signed: true,
             settings: settings.into_iter().collect(),
             size: (640, 480),
             caps: "video/x-raw".into(),

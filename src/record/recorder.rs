@@ -13,6 +13,8 @@ use crate::explain::ClassMap;
 
 /// The field of a line that says which the frame's first map is.
 pub(super) const MAP: &str = "map";
+/// The field that says how many cuts there were before that map's picture.
+pub(super) const SCENE: &str = "scene";
 /// The field of the last line, which a recording that was broken off has not.
 pub(super) const FRAMES: &str = "frames";
 
@@ -72,13 +74,14 @@ impl Recorder {
         Ok(first)
     }
 
-    /// Writes a frame's line; several frames may bear the same maps.
+    /// Writes a frame's line, with the number of its first map and that of the scene it is of; several frames may bear the same maps.
     ///
     /// # Errors
     /// [`Error::Unwritable`].
-    pub fn frame(&mut self, record: &Record, map: Option<u64>) -> Result<()> {
+    pub fn frame(&mut self, record: &Record, map: Option<(u64, u64)>) -> Result<()> {
         let mut line = record.to_json();
-        line.extend(map.map(|number| (MAP.to_string(), number.into())));
+        let named = map.map(|(number, scene)| [(MAP.to_string(), number.into()), (SCENE.to_string(), scene.into())]);
+        line.extend(named.into_iter().flatten());
         (self.frames, self.closed) = (self.frames + 1, false);
         self.line(&line)
     }

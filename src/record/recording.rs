@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::maps::{MapReader, beside};
-use super::recorder::{FRAMES, MAP};
+use super::recorder::{FRAMES, MAP, SCENE};
 use super::{Header, Record, Seen};
 use crate::error::{Error, Result};
 use crate::explain::{ClassMap, Explanation, Scores};
@@ -49,13 +49,16 @@ pub struct Told {
     pub record: Record,
     /// The number of its first map: frames with the same one bear the same maps.
     pub map: Option<u64>,
+    /// How many cuts there were before the picture that these maps are of.
+    pub scene: u64,
     /// What was explained: `None` stands for the whole frame, else a detector's region and its id. Empty where there was no map.
     pub pictures: Pictures,
 }
 
 /// What a line is.
 enum Line {
-    Frame(Box<Record>, Option<u64>),
+    /// With the number of its first map, and of the scene.
+    Frame(Box<Record>, Option<(u64, u64)>),
     End,
     Damaged,
 }
@@ -86,7 +89,7 @@ impl Recording {
             match read(&line) {
                 Line::End => closed = true,
                 Line::Frame(record, map) => {
-                    let whole = map.is_none_or(|first| first.saturating_add(count(&record)) <= maps.count);
+                    let whole = map.is_none_or(|(first, _)| first.saturating_add(count(&record)) <= maps.count);
                     frames.extend(record.stream_time.filter(|_| whole).map(|time| Place { time, at }));
                     (lost, closed) = (lost + u64::from(!whole), false);
                 }
@@ -142,13 +145,14 @@ impl Recording {
         let Line::Frame(record, map) = read(&line) else {
             return Err(refuse(format!("its line at byte {} has changed since it was opened", place.at)));
         };
+        let (map, scene) = (map.map(|(first, _)| first), map.map_or(0, |(_, scene)| scene));
         let pictures = map.map_or(Ok(Vec::new()), |first| self.pictures(&record, first))?;
-        Ok(Some(Told { record: *record, map, pictures }))
+        Ok(Some(Told { record: *record, map, scene, pictures }))
     }
 
     /// The frame, or its regions, with their maps from this number on.
     fn pictures(&mut self, record: &Record, first: u64) -> Result<Pictures> {
-        let mut number = first;
+        let (mut number, signed) = (first, self.header.signed);
         let mut explained = |seen: &[Seen],
                              region: Region,
                              best: &[_],
@@ -164,7 +168,14 @@ impl Recording {
                     );
                     return Err(Error::Recording { path: self.path.clone(), why });
                 }
-                maps.push(ClassMap { class, label: guess.label.clone(), score: guess.score, map, reason: None });
+                maps.push(ClassMap {
+                    class,
+                    label: guess.label.clone(),
+                    score: guess.score,
+                    map,
+                    signed,
+                    reason: None,
+                });
                 number += 1;
             }
             Ok(Explanation { maps, scores: Scores::listed(best), region, took: took.unwrap_or_default() })
@@ -209,7 +220,10 @@ fn object(line: &[u8]) -> Option<Map<String, Value>> {
 fn read(line: &[u8]) -> Line {
     let Some(object) = object(line) else { return Line::Damaged };
     match Record::from_json(&object) {
-        Some(record) => Line::Frame(Box::new(record), object.get(MAP).and_then(Value::as_u64)),
+        Some(record) => {
+            let number = |name: &str| object.get(name).and_then(Value::as_u64);
+            Line::Frame(Box::new(record), number(MAP).map(|map| (map, number(SCENE).unwrap_or(0))))
+        }
         None if object.contains_key(FRAMES) => Line::End,
         None => Line::Damaged,
     }

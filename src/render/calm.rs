@@ -52,13 +52,17 @@ pub struct Seen<'a> {
     pub score: f32,
     /// h x w values of any scale.
     pub map: ArrayView2<'a, f32>,
+    /// Whether what is below zero speaks against the class: then zero stays zero, and the range is as wide on either side of it.
+    pub signed: bool,
 }
 
 /// Time constants with which the range of a class's maps follows: outwards, and back.
 const WIDEN: Duration = Duration::from_millis(500);
 const NARROW: Duration = Duration::from_secs(20);
-/// How long one class's map takes to give way to another's, and what was guessed of a class to what is known.
-const FADE: Duration = Duration::from_millis(200);
+/// With which what was guessed of a class gives way to what is known.
+const SURE: Duration = Duration::from_millis(200);
+/// How long one class's map takes to give way to another's: where two are as likely, noise makes them change places in a still scene.
+const FADE: Duration = Duration::from_millis(400);
 /// Below this, a score says little about how hot a map would be were it 1.
 const DOUBTFUL: f32 = 0.05;
 
@@ -140,8 +144,7 @@ impl Scaler {
     fn span(&mut self, seen: &Seen, at: Duration) -> (f32, f32) {
         let least = seen.map.iter().copied().fold(f32::INFINITY, f32::min);
         let most = seen.map.iter().fold(0.0f32, |most, v| most.max(v.abs()));
-        // Zero stays zero in maps of either sign.
-        let least = if least < 0.0 { 0.0 } else { least.min(most) };
+        let least = if seen.signed || least < 0.0 { 0.0 } else { least.min(most) };
         let certain = |floor: f32| floor + (most - floor) / seen.score.clamp(DOUBTFUL, 1.0);
         match self.calm.normalization {
             Normalization::None => (0.0, 1.0),
@@ -161,9 +164,9 @@ impl Scaler {
                 let (surer, doubtful) = (seen.score > range.score, seen.score < range.score / 2.0);
                 let guess = certain(range.low.min(most));
                 let high = if doubtful { guess.min(range.high.max(most)) } else { guess };
-                let learning = if surer { FADE } else { toward(high > range.high) };
+                let learning = if surer { SURE } else { toward(high > range.high) };
                 range.high = followed(range.high, high, since, learning);
-                range.score = followed(range.score, seen.score, since, if surer { FADE } else { NARROW });
+                range.score = followed(range.score, seen.score, since, if surer { SURE } else { NARROW });
                 range.seen = at;
                 (range.low, range.high)
             }
@@ -233,7 +236,7 @@ mod tests {
     use super::*;
 
     fn seen(class: usize, score: f32, map: &Array2<f32>) -> Seen<'_> {
-        Seen { class, score, map: map.view() }
+        Seen { class, score, map: map.view(), signed: false }
     }
 
     fn calm(normalization: Normalization, ms: u64) -> Scaler {
@@ -286,11 +289,23 @@ mod tests {
         assert_eq!(one(&mut calm(Normalization::Running, 0), 0, 0.5, &map, 0), &map / 8.0);
         let floor = array![[3.0, 4.0]];
         assert_eq!(one(&mut calm(Normalization::Running, 0), 0, 1.0, &floor, 0), array![[0.0, 1.0]]);
-        let signed = array![[-4.0, 2.0]];
-        assert_eq!(one(&mut calm(Normalization::Frame, 0), 0, 1.0, &signed, 0), array![[-1.0, 0.5]]);
         for normalization in Normalization::ALL {
             let nothing = Array2::zeros((2, 2));
             assert_eq!(one(&mut calm(*normalization, 50), 0, 0.5, &nothing, 0), nothing, "{normalization:?}");
+        }
+    }
+
+    #[test]
+    fn zero_stays_zero_in_maps_of_either_sign_and_both_sides_are_as_wide() {
+        for normalization in Normalization::ALL.iter().filter(|&&n| n != Normalization::None) {
+            let mut scaler = calm(*normalization, 0);
+            let mut scaled = |map: Array2<f32>, ms: u64| {
+                scaler.scale(&[Seen { signed: true, ..seen(0, 1.0, &map) }], at(ms)).remove(0)
+            };
+            assert_eq!(scaled(array![[-4.0, 2.0, 0.0]], 0), array![[-1.0, 0.5, 0.0]], "{normalization:?}");
+            // where all speaks for the class, or all against it, the colours mean what they did
+            assert_eq!(scaled(array![[4.0, 2.0, 1.0]], 0), array![[1.0, 0.5, 0.25]], "{normalization:?}");
+            assert_eq!(scaled(array![[-4.0, -2.0, -1.0]], 0), array![[-1.0, -0.5, -0.25]], "{normalization:?}");
         }
     }
 
@@ -342,12 +357,12 @@ mod tests {
         let mut scaler = calm(Normalization::None, 100);
         one(&mut scaler, 1, 1.0, &cat, 0);
         assert_eq!(one(&mut scaler, 2, 1.0, &dog, 40), cat);
-        let half = one(&mut scaler, 2, 1.0, &dog, 140);
+        let half = one(&mut scaler, 2, 1.0, &dog, 240);
         assert!((half[(0, 0)] - 0.5).abs() < 1e-6 && (half[(0, 1)] - 0.5).abs() < 1e-6);
-        assert_eq!(one(&mut scaler, 2, 1.0, &dog, 240), dog);
-        one(&mut scaler, 1, 1.0, &cat, 280);
+        assert_eq!(one(&mut scaler, 2, 1.0, &dog, 440), dog);
+        one(&mut scaler, 1, 1.0, &cat, 480);
         scaler.cut();
-        assert_eq!(one(&mut scaler, 1, 1.0, &cat, 300), cat);
+        assert_eq!(one(&mut scaler, 1, 1.0, &cat, 500), cat);
         // Backwards in time is a cut too, and so is a map of another size.
         assert_eq!(one(&mut scaler, 1, 1.0, &dog, 100), dog);
         assert_eq!(one(&mut scaler, 1, 1.0, &array![[1.0, 1.0, 0.0]], 120), array![[1.0, 1.0, 0.0]]);

@@ -70,6 +70,28 @@ impl Colormap {
         self.rgb(t).map(|v| v.round() as u8)
     }
 
+    /// The one for maps that have either sign, or none, where nobody chose one.
+    pub fn usual(signed: bool) -> Colormap {
+        if signed { Colormap::BlueRed } else { Colormap::Jet }
+    }
+
+    /// What is to be said of painting maps with it that have either sign, or none.
+    pub fn remark(self, signed: bool) -> Option<String> {
+        let name = self.name();
+        match (self.is_signed(), signed) {
+            (true, false) => Some(format!(
+                "colormap={name} has a colour for what speaks against the class, which these maps leave out; set signed=true, or \
+                 another colormap"
+            )),
+            (false, true) => Some(format!(
+                "signed=true keeps what speaks against the class, for which colormap={name} has no colour; set {} or {}",
+                Colormap::BlueRed.name(),
+                Colormap::PurpleOrange.name()
+            )),
+            _ => None,
+        }
+    }
+
     /// Whether it has two colours with nothing amid them, for maps of either sign: what speaks against a class is painted in
     /// the first, what speaks for it in the second.
     pub fn is_signed(self) -> bool {

@@ -75,6 +75,8 @@ pub struct Painter {
 struct Inks {
     map: Option<(Format, Color, Ink)>,
     ground: Option<(Format, Color, Ink)>,
+    /// The outline of what speaks against.
+    against: Option<(Format, Color, Ink)>,
     classes: Vec<Option<(Format, Color, Ink)>>,
     legend: Option<(Format, Color, Ink)>,
 }
@@ -158,14 +160,17 @@ impl Painter {
         }
         let Some(area) = area(style, region, frame).filter(|_| !empty) else { return Ok(false) };
         let shown = |v: f32| match style.output_mode {
-            OutputMode::Mask => v.abs() / peak / style.threshold.max(f32::MIN_POSITIVE),
-            OutputMode::Contour if signed => v.abs() / peak,
+            OutputMode::Mask => (if signed { v.abs() } else { v }) / peak / style.threshold.max(f32::MIN_POSITIVE),
             _ if signed => (v / peak + 1.0) / 2.0,
             _ => v / peak,
         };
         let heat = Heat::new(map, style.smooth, shown);
         let ink = kept(&mut inks.map, frame, |heat| style.shade(heat));
-        draw(frame, style, &heat, area, ink, tools);
+        draw(frame, style, (&heat, style.line(style.threshold)), area.clone(), ink, (tools.0, &mut *tools.1));
+        if style.output_mode == OutputMode::Contour && signed {
+            let ink = kept(&mut inks.against, frame, |heat| style.shade_of_line(-style.threshold, heat));
+            draw(frame, style, (&heat, style.line(-style.threshold)), area, ink, tools);
+        }
         Ok(true)
     }
 
@@ -202,7 +207,7 @@ impl Painter {
             if map.iter().any(|&v| v > 0.0) {
                 let heat = Heat::new(map.view(), style.smooth, |v| v);
                 let ink = kept(slot, frame, |heat| style.shade_of_class(class, heat));
-                draw(frame, style, &heat, area.clone(), ink, (*level, scratch));
+                draw(frame, style, (&heat, style.threshold), area.clone(), ink, (*level, scratch));
                 painted = true;
             }
         }
@@ -218,7 +223,8 @@ impl Painter {
     /// line a 24th of the frame's shorter side. What does not fit is cut off.
     pub fn write(&mut self, frame: &mut FrameMut, words: &Words) -> Result<()> {
         let left = self.style.place(Region { x: 0.0, y: 0.0, width: 1.0, height: 1.0 }, frame).1;
-        self.label.update(words, (left..frame.width, 0..frame.height));
+        let least = if self.style.colormap.is_signed() { "-1" } else { "0" };
+        self.label.update(words, least, (left..frame.width, 0..frame.height));
         let ink = kept(&mut self.text_ink, frame, |word| {
             let opacity = BOX_OPACITY + (1.0 - BOX_OPACITY) * word;
             // White over black, both translucent: the share of white in what covers.
@@ -260,13 +266,20 @@ impl Style {
         match (self.output_mode, self.alpha_mode) {
             (OutputMode::Heatmap, _) => (self.colormap.rgb(heat), 1.0),
             (OutputMode::Mask, _) => ([0.0; 3], self.alpha() * (1.0 - heat)),
-            (OutputMode::Contour, _) => {
-                let at = if signed { (1.0 + self.threshold) / 2.0 } else { self.threshold };
-                (self.colormap.rgb(at), self.line_opacity() * heat)
-            }
+            (OutputMode::Contour, _) => self.shade_of_line(self.threshold, heat),
             (_, AlphaMode::Constant) => (self.colormap.rgb(heat), self.alpha()),
             (_, AlphaMode::Heat) => (self.colormap.rgb(heat), self.alpha() * strength),
         }
+    }
+
+    /// The same of an outline at a value of the map.
+    fn shade_of_line(&self, value: f32, heat: f32) -> ([f32; 3], f32) {
+        (self.colormap.rgb(self.line(value)), self.line_opacity() * heat)
+    }
+
+    /// The heat at which the outline of a value of the map runs.
+    fn line(&self, value: f32) -> f32 {
+        if self.colormap.is_signed() { (1.0 + value) / 2.0 } else { value }
     }
 
     /// The same where each class has a hue.
@@ -306,10 +319,11 @@ fn area(style: Style, region: Region, frame: &FrameMut) -> Option<Area> {
     (!across.is_empty() && !down.is_empty()).then_some((region, across, down))
 }
 
+/// The heat, or its outline at a level of it.
 fn draw(
     frame: &mut FrameMut,
     style: Style,
-    heat: &Heat,
+    (heat, at): (&Heat, f32),
     (region, across, down): Area,
     ink: &Ink,
     tools: (Level, &mut Scratch),
@@ -319,7 +333,7 @@ fn draw(
         let width = (frame.height as f32 / 270.0).max(1.5);
         let spacing = heat.spacing(region);
         blend(frame, (across, down), ink, tools, |grid, columns| {
-            Outline::new(heat.on(grid, siting, region, columns), grid, style.threshold, width, spacing)
+            Outline::new(heat.on(grid, siting, region, columns), grid, at, width, spacing)
         });
     } else {
         blend(frame, (across, down), ink, tools, |grid, columns| heat.on(grid, siting, region, columns));

@@ -54,6 +54,8 @@ pub(super) type Area = (Range<usize>, Range<usize>);
 #[derive(Debug, Default)]
 pub(super) struct Label {
     words: Words,
+    /// What is written at the legend's cold end.
+    least: &'static str,
     font: Font,
     room: Area,
     origin: (usize, usize),
@@ -84,22 +86,22 @@ impl Label {
     }
 
     /// Rasterises anew if the words or the part of the frame that they may stand in are others than the last time.
-    pub(super) fn update(&mut self, words: &Words, room: Area) {
-        if self.words == *words && self.room == room {
+    pub(super) fn update(&mut self, words: &Words, least: &'static str, room: Area) {
+        if self.words == *words && self.least == least && self.room == room {
             return;
         }
         let font = std::mem::take(&mut self.font);
-        *self = Self::rasterise(font, words, room);
+        *self = Self::rasterise(font, words, least, room);
     }
 
-    fn rasterise(font: Font, words: &Words, room: Area) -> Self {
+    fn rasterise(font: Font, words: &Words, least: &'static str, room: Area) -> Self {
         let (width, height) = (room.0.len(), room.1.len());
         let line = (width.min(height) / LINES_PER_FRAME).max(SMALLEST);
         // even, so that the box and the chroma cells begin together
         let margin = (line / 4).next_multiple_of(2);
         // What lies beyond the frame is not laid out at all, however long the text.
         let most = (width.saturating_sub(margin), height.saturating_sub(margin));
-        let plan = plan(&font.0, words, line, most);
+        let plan = plan(&font.0, (words, least), line, most);
         let is_empty = plan.glyphs.is_empty() && plan.legend.is_none() && plan.bars.is_empty();
         let size = if is_empty {
             (0, 0)
@@ -123,7 +125,7 @@ impl Label {
         };
         let coverage = coverage(&plan, size);
         let hues = plan.hues.into_iter().map(|(class, area)| (class, cut(area))).collect();
-        Self { words: words.clone(), font, room, origin, size, coverage, hues, legend: plan.legend.map(cut) }
+        Self { words: words.clone(), least, font, room, origin, size, coverage, hues, legend: plan.legend.map(cut) }
     }
 
     /// The pixels of the frame that the box takes, across and down; they lie inside the frame.
@@ -150,7 +152,7 @@ impl Label {
 }
 
 /// Where everything stands, for lines of a height, in a box of so many pixels at most.
-fn plan(font: &FontArc, words: &Words, height: usize, most: (usize, usize)) -> Plan {
+fn plan(font: &FontArc, (words, least): (&Words, &str), height: usize, most: (usize, usize)) -> Plan {
     let scaled = font.as_scaled(PxScale::from(height as f32));
     let pad = height / 4;
     let (thick, length) = ((height / 8).max(2), BAR_LENGTH * height);
@@ -194,7 +196,7 @@ fn plan(font: &FontArc, words: &Words, height: usize, most: (usize, usize)) -> P
         }
     }
     if words.legend && plan.bottom < most.1 {
-        let left = (text(&mut plan, "0", pad).ceil() as usize + pad).next_multiple_of(2);
+        let left = (text(&mut plan, least, pad).ceil() as usize + pad).next_multiple_of(2);
         let (top, side) = (plan.bottom.next_multiple_of(2) + height / 8 * 2, (height * 5 / 8).next_multiple_of(2));
         plan.legend = Some((left..left + length, top..top + side));
         text(&mut plan, "1", left + length + pad);

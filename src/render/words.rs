@@ -24,7 +24,7 @@ names!(Corner, "label-position": TopLeft = "top-left", TopRight = "top-right", B
 pub struct Words {
     /// From top to bottom.
     pub lines: Vec<Line>,
-    /// The colours of the map from no heat to full heat, below the lines.
+    /// The colours of the map from no heat, or full heat of the other sign, to full heat, below the lines.
     pub legend: bool,
     /// Where the box stands.
     pub corner: Corner,

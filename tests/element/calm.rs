@@ -1,7 +1,9 @@
 //! How calm the map is on video with what is set where nothing is: the demo model on a still scene, and on empty ones.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
+use gst::prelude::*;
 use gst_video::VideoFormat;
 
 use crate::rig::{self, Rig, info};
@@ -77,6 +79,34 @@ fn a_still_scene_stays_still() {
         );
         assert!(most <= 0.05 && most < most_of_frame, "{name}: {running:?}, {frame:?}");
     }
+}
+
+/// Where two classes are as likely, and change places with the sensor's noise.
+#[test]
+fn a_filmed_still_scene_stays_still() {
+    let Some(data) = support::shared() else { return };
+    rig::init();
+    let text = format!(
+        "filesrc location={} ! decodebin ! videoconvert ! videoscale add-borders=false \
+         ! video/x-raw,format=RGB,width={},height={} ! identity eos-after=60 ! fakesink name=sink sync=false",
+        data.join("videos/bottles.mp4").display(),
+        SIZE.0,
+        SIZE.1
+    );
+    let pipeline: gst::Pipeline = gst::parse::launch(&text).unwrap().downcast().unwrap();
+    let frames = Arc::new(Mutex::new(Vec::new()));
+    let (seen, sink) = (frames.clone(), pipeline.by_name("sink").unwrap().static_pad("sink").unwrap());
+    sink.add_probe(gst::PadProbeType::BUFFER, move |_, probe| {
+        seen.lock().unwrap().push(rig::bytes(probe.buffer().unwrap()));
+        gst::PadProbeReturn::Ok
+    });
+    pipeline.set_state(gst::State::Playing).unwrap();
+    rig::until_eos(pipeline.upcast_ref());
+    let frames = std::mem::take(&mut *frames.lock().unwrap());
+    assert!(frames.len() >= 50, "{} frames", frames.len());
+    let (most, mean) = changes(&opacities("running", frames.into_iter()));
+    println!("bottles: opacity changes by {:.1} % at most and {:.1} % in the mean", 100.0 * most, 100.0 * mean);
+    assert!(most <= 0.05, "{most}");
 }
 
 #[test]

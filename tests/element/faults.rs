@@ -103,6 +103,51 @@ fn b24_where_the_model_gives_no_number_the_frame_passes_untouched() {
 }
 
 #[test]
+fn b24_where_the_model_gives_infinity_the_frame_passes_untouched_and_one_warning_tells() {
+    let of = info(VideoFormat::I420, 64, 48);
+    let settings = [("self-check", "false"), ("target-class", "bright")];
+    let mut rig = Rig::with_model(models::save(&models::infinite()), of.clone(), &settings);
+    let (left, right) = rig.halves(150, 20);
+    assert!(left > 200.0 && right < left, "left {left}, right {right}");
+    let input = halves(&of, 255, 255);
+    let before = bytes(&input);
+    assert!(bytes(&rig.pass(input)) == before, "a frame without a map was painted on");
+    let warnings = rig.warnings();
+    let [(error, text)] = warnings.as_slice() else { panic!("one WARNING, not {warnings:?}") };
+    assert!(error.matches(gst::StreamError::Failed) && text.contains("NaN or infinity"), "{text}");
+    let (left, right) = rig.halves(150, 20);
+    assert!(left > 200.0 && right < left, "it goes on: left {left}, right {right}");
+}
+
+#[test]
+fn b30_class_names_that_do_not_fit_are_told_of_and_never_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("names.txt");
+    let of = info(VideoFormat::Rgb, 64, 48);
+    for (text, name, told) in [
+        ("\u{feff}rot\r\ngr\u{fc}n\r\nhell\r\n\r\ndunkel\r\n", "hell", None),
+        ("red\ngreen\n", "class 2", Some("only 2 class names")),
+        ("red\n\n\nblue\ndark", "class 2", None),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let settings = [("labels-file", file.to_str().unwrap()), ("target-class", "2")];
+        let mut rig = Rig::with_model(models::save(&models::five()), of.clone(), &settings);
+        let out = rig.pass(halves(&of, 255, 0));
+        let record = gstgradcam::Record::from_buffer(&out).expect("a meta");
+        assert_eq!(record.seen[0].guess.label, name, "{text:?}");
+        let warnings = rig.warnings();
+        assert!(warnings.iter().all(|(_, text)| told.is_some_and(|told| text.contains(told))), "{warnings:?}");
+        assert_eq!(warnings.len(), usize::from(told.is_some()), "{text:?}: {warnings:?}");
+    }
+    let model = models::save(&models::five());
+    for (bytes, why) in [(&b"red\n\xff\xfegreen"[..], "not UTF-8 text (byte 4)"), (b"\r\n", "holds no class names")] {
+        std::fs::write(&file, bytes).unwrap();
+        let (_, text) = refusal(&rig::element(&model.path, &[("labels-file", file.to_str().unwrap())]));
+        assert!(text.contains(why) && text.contains("names.txt"), "{text}");
+    }
+}
+
+#[test]
 fn b24_an_empty_map_paints_nothing_and_is_told_once() {
     let of = info(VideoFormat::Rgb, 64, 48);
     let mut rig = Rig::new(of.clone(), &[("target-class", "bright")]);

@@ -30,6 +30,7 @@ fn a02_caps_change_in_mid_stream() {
         (VideoFormat::Yuy2, 17, 13),
         (VideoFormat::Bgra, 1280, 720),
         (VideoFormat::Rgb, 33, 5),
+        (VideoFormat::Gray8, 17, 13),
     ];
     for (format, width, height) in changes {
         assert!(rig.caps(&info(format, width, height)));
@@ -97,6 +98,28 @@ fn a06_very_large_frames() {
     assert_left(rig.halves(230, 0), &rig.info.clone());
     assert!(rig.caps(&info(VideoFormat::Rgb, 3840, 2160)));
     assert_left(rig.halves(230, 0), &rig.info.clone());
+}
+
+#[test]
+fn a06_frames_as_wide_or_as_high_as_any() {
+    let mut rig = Rig::new(info(VideoFormat::I420, 64, 48), &BRIGHT);
+    for format in [
+        VideoFormat::I420,
+        VideoFormat::Nv12,
+        VideoFormat::Uyvy,
+        VideoFormat::Gray8,
+        VideoFormat::P01010le,
+        VideoFormat::Bgrx,
+    ] {
+        for (width, height) in [(16_384, 6), (16_383, 3), (64, 16_384)] {
+            assert!(rig.caps(&info(format, width, height)), "{format:?} {width}x{height}");
+            let of = rig.info.clone();
+            assert_left(rig.halves(230, 0), &of);
+            let (left, right) = rig.halves(0, 230);
+            assert_left((right, left), &of);
+        }
+    }
+    assert!(rig.warnings().is_empty());
 }
 
 /// A buffer whose planes lie apart, with rows longer than the picture's and a last row that is not; and its layout.

@@ -118,6 +118,23 @@ fn the_map_comes_out_as_it_is_painted_frame_for_frame() {
 }
 
 #[test]
+fn of_maps_of_either_sign_the_middle_is_nothing() {
+    let of = info(VideoFormat::Rgb, 64, 48);
+    let mut rig = Rig::new(of.clone(), &[BRIGHT[0], ("versus", "dark"), ("signed", "true"), ("colormap", "auto")]);
+    let catcher = Catcher::new(&rig.element);
+    // "bright" less "dark": as much as the brightness, less what 90 % grey is brighter
+    for right in [0, 115] {
+        rig.pass(halves(&of, 255, right));
+    }
+    let levels = |map: &gst::Buffer| [0..1, 63..64].map(|x| brightness(&gray(&of), map, x).round() as i32);
+    let maps: Vec<_> = catcher.buffers().iter().map(levels).collect();
+    let near = |have: i32, want: i32| (have - want).abs() <= 1;
+    assert!(maps.iter().all(|map| near(map[0], 255)), "{maps:?}");
+    assert!(near(maps[0][1], 13) && near(maps[1][1], 128), "against it, and neither: {maps:?}");
+    assert!(rig.warnings().is_empty());
+}
+
+#[test]
 fn a_frame_without_a_map_is_black() {
     let of = info(VideoFormat::I420, 64, 48);
     let settings = [BRIGHT[0], ("self-check", "false")];

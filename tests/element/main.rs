@@ -32,6 +32,7 @@ mod raw;
 mod recording;
 mod regions;
 mod rig;
+mod scenes;
 mod sharing;
 #[cfg(feature = "fault-injection")]
 mod soak;

@@ -65,6 +65,19 @@ pub fn not_a_number() -> Model {
     pointwise(&[("bright", [1.0; 3], 0.0), ("dark", [0.5; 3], 0.0)], "rooted", model)
 }
 
+/// As [`sides`], but on pictures brighter than three quarters the scores and the maps are infinite.
+pub fn infinite() -> Model {
+    let mut model = Model::new(17);
+    model.add_initializer("limit", &Tensor::f32(&[1], vec![0.75]));
+    model.add_initializer("huge", &Tensor::f32(&[1], vec![f32::MAX]));
+    model.add_node("Sub", "above", &["input", "limit"], &["over"], &[]);
+    model.add_node("Relu", "bright", &["over"], &["lit"], &[]);
+    model.add_node("Mul", "up", &["lit", "huge"], &["large"], &[]);
+    model.add_node("Mul", "further", &["large", "huge"], &["larger"], &[]);
+    model.add_node("Add", "join", &["input", "larger"], &["joined"], &[]);
+    pointwise(&[("bright", [1.0; 3], 0.0), ("dark", [-1.0; 3], 0.9)], "joined", model)
+}
+
 /// Every weight of "nobody" is negative: nothing speaks for it.
 pub fn nobody() -> Model {
     let mut model = sides();

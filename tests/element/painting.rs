@@ -185,8 +185,9 @@ fn a_scale_that_runs_knows_quiet_frames_from_loud_ones() {
 #[test]
 fn changes_take_the_time_that_smoothing_says_and_none_after_a_break() {
     let mut rig = Rig::new(of(), &[BRIGHT, ("smoothing", "100"), ("normalization", "frame")]);
-    rig.at(0, 255, 0);
-    let (left, right) = rig.at(100, 0, 255).0;
+    // dark, so that it is no cut
+    rig.at(0, 30, 0);
+    let (left, right) = rig.at(100, 0, 30).0;
     let want = 255.0 * (1.0 - (-1.0f32).exp());
     assert!((right - want).abs() < 6.0 && (left - (255.0 - want)).abs() < 6.0, "{left}, {right}, not {want}");
     let mut leap = rig.frame(50_000, 255, 0);

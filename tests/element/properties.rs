@@ -19,7 +19,7 @@ pub fn own_properties() -> Vec<gst::glib::ParamSpec> {
 #[test]
 fn every_property_says_what_it_is_and_when_it_may_change() {
     let names: Vec<String> = own_properties().iter().map(|p| p.name().to_string()).collect();
-    assert_eq!(names.len() - usize::from(cfg!(feature = "fault-injection")), 65, "{names:?}");
+    assert_eq!(names.len() - usize::from(cfg!(feature = "fault-injection")), 66, "{names:?}");
     for property in own_properties() {
         let (name, flags) = (property.name(), property.flags());
         assert!(!property.nick().is_empty() && property.nick() != name, "{name} has no nick");
@@ -161,7 +161,7 @@ fn every_row_of_the_librarys_tables_is_a_value_of_its_property() {
         ("preprocess", Preprocess::ALL.iter().map(|p| p.name()).collect()),
         ("color-format", auto().chain(ColorFormat::ALL.iter().map(|c| c.name())).collect()),
         ("resize-mode", auto().chain(ResizeMode::ALL.iter().map(|r| r.name())).collect()),
-        ("colormap", render::Colormap::all().map(|c| c.name()).collect()),
+        ("colormap", auto().chain(render::Colormap::all().map(|c| c.name())).collect()),
         ("output-mode", render::OutputMode::ALL.iter().map(|m| m.name()).collect()),
         ("alpha-mode", render::AlphaMode::ALL.iter().map(|m| m.name()).collect()),
         ("smooth", render::Smooth::ALL.iter().map(|s| s.name()).collect()),
@@ -186,6 +186,37 @@ fn every_row_of_the_format_table_is_a_format_that_gstreamer_knows_and_the_pads_o
         }
     }
     assert_eq!(formats.len(), 26, "the README and this test name how many there are");
+}
+
+#[test]
+fn maps_of_either_sign_have_two_colours_and_other_colour_maps_are_told_of() {
+    let of = info(VideoFormat::Rgb, 64, 48);
+    let settings = [("target-class", "bright"), ("versus", "dark"), ("signed", "true"), ("colormap", "auto")];
+    let mut rig = Rig::new(of.clone(), &settings);
+    // in each half: light speaks for "bright", dark for "dark"
+    let colours = |rig: &mut Rig| {
+        let seen = rig::bytes(&rig.pass(rig::halves(&of, 255, 0)));
+        [8, 56].map(|x| seen[(24 * 64 + x) * 3..][..3].to_vec())
+    };
+    let [left, right] = colours(&mut rig);
+    assert!(left[0] > left[2] && right[2] > right[0], "red for it and blue against it, not {left:?} and {right:?}");
+    assert!(rig.warnings().is_empty());
+    rig.element.set_property_from_str("colormap", "gray");
+    for frame in 0..3 {
+        let [left, right] = colours(&mut rig);
+        assert_eq!((left[0], left[2], right[0]), (255, 255, 0), "what speaks against it has no colour");
+        let warnings = rig.warnings();
+        assert_eq!(warnings.len(), usize::from(frame == 0), "{warnings:?}");
+        assert!(warnings.iter().all(|(_, text)| text.contains("colormap=gray") && text.contains("blue-red")));
+    }
+    rig.element.set_property_from_str("colormap", "purple-orange");
+    colours(&mut rig);
+    assert!(rig.warnings().is_empty());
+    let mut rig = Rig::new(of.clone(), &[("colormap", "blue-red")]);
+    colours(&mut rig);
+    let warnings = rig.warnings();
+    let [(_, text)] = warnings.as_slice() else { panic!("one warning, not {warnings:?}") };
+    assert!(text.contains("colormap=blue-red") && text.contains("signed=true"), "{text}");
 }
 
 #[test]

@@ -89,6 +89,7 @@ fn a_recording_is_painted_again_to_the_bit() {
         (VideoFormat::I420, &[&calm[..], &words, &[("confidence-threshold", "0.6"), ("top-k", "2")]].concat()),
         (VideoFormat::I420, &[&calm[..], &words, &[("inference-interval", "3")]].concat()),
         (VideoFormat::I420, &[&calm[..], &words, &[("inference-region", "roi-list")]].concat()),
+        (VideoFormat::I420, &[&calm[..], &words, &[("signed", "true"), ("colormap", "blue-red")]].concat()),
     ];
     for (format, settings) in cases {
         let (desk, of) = (Desk::new(), info(*format, 64, 48));

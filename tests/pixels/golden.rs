@@ -1,6 +1,7 @@
 //! Golden frames: small pictures of each way of painting, made by us, looked at, and held.
 //!
-//! `GOLDEN=write cargo test --test pixels golden` makes them anew, to be looked at again.
+//! `GOLDEN=write cargo test --test pixels golden` makes them anew, to be looked at again. Those in `samples/` hold what one format of
+//! each family has in its frame, sample by sample: luma and the two chromas where others have red, green and blue.
 
 use std::path::Path;
 
@@ -9,7 +10,7 @@ use gstgradcam::render::{AlphaMode, Colormap, OutputMode, Painter, Smooth, Style
 use image::RgbImage;
 use ndarray::{Array2, array};
 
-use crate::picture::{COLORS, Picture, pixels};
+use crate::picture::{COLORS, Picture, bits, components, pixels};
 
 const SIZE: (usize, usize) = (160, 90);
 const FAMILIES: [Format; 8] = [
@@ -49,9 +50,10 @@ fn region() -> Region {
 
 type Case = (&'static str, Style, fn(&mut Painter, &mut Picture));
 
-fn cases() -> [Case; 11] {
+fn cases() -> [Case; 14] {
     let base = Style { colormap: Colormap::Turbo, ..Style::DEFAULT };
     let mode = |output_mode| Style { output_mode, ..base };
+    let two = |output_mode| Style { colormap: Colormap::BlueRed, ..mode(output_mode) };
     fn one(painter: &mut Painter, picture: &mut Picture) {
         assert!(painter.paint(&mut picture.frame_mut(), map().view(), region()).unwrap());
     }
@@ -76,6 +78,9 @@ fn cases() -> [Case; 11] {
         ("contour", mode(OutputMode::Contour), one),
         ("side-by-side", mode(OutputMode::SideBySide), one),
         ("signed", Style { colormap: Colormap::BlueRed, alpha_mode: AlphaMode::Heat, alpha: 0.9, ..base }, signed),
+        ("signed-heatmap", two(OutputMode::Heatmap), signed),
+        ("signed-mask", Style { alpha: 0.85, ..two(OutputMode::Mask) }, signed),
+        ("signed-contour", Style { threshold: 0.25, ..two(OutputMode::Contour) }, signed),
         ("classes", Style { alpha: 0.8, ..base }, classes),
         ("classes-contour", mode(OutputMode::Contour), classes),
     ]
@@ -118,8 +123,37 @@ fn golden_frames_of_each_way_of_painting_in_each_family_of_formats() {
             let mean = pixels(got.size).map(off).sum::<f64>() / (got.size.0 * got.size.1) as f64;
             // Colour at half the size blurs edges; nothing else may be seen.
             let halved = !matches!(format, Format::Rgb | Format::Bgrx | Format::Argb | Format::Y444 | Format::Y44410le);
-            let (most, usual) = if halved { (255.0, 6.0) } else { (8.0, 2.0) };
+            let (most, usual) = match format {
+                Format::Rgb => (1.0, 1.0),
+                _ if halved => (255.0, 6.0),
+                _ => (8.0, 2.0),
+            };
             assert!(worst <= most && mean <= usual, "{} {}: worst {worst:.1}, mean {mean:.2}", case.0, format.name());
+        }
+    }
+}
+
+/// A format of each family, overlaid: each sample within one level of 8 bits.
+#[test]
+fn golden_samples_of_each_family_of_formats() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/frames/samples");
+    for format in FAMILIES.into_iter().chain([Format::Gray8]) {
+        let got = painted(format, cases()[0]);
+        let drop = bits(format).0 - 8;
+        let sample = |c, x, y| if c < components(format) { (got.get(c, x, y) >> drop) as u8 } else { 128 };
+        let size = (got.size.0 as u32, got.size.1 as u32);
+        let image =
+            RgbImage::from_fn(size.0, size.1, |x, y| image::Rgb([0, 1, 2].map(|c| sample(c, x as usize, y as usize))));
+        let file = folder.join(format!("{}.png", format.name().to_lowercase()));
+        if std::env::var_os("GOLDEN").is_some() {
+            std::fs::create_dir_all(&folder).unwrap();
+            image.save(&file).unwrap();
+        }
+        let golden = image::open(&file).unwrap().to_rgb8();
+        assert_eq!(golden.dimensions(), size);
+        for ((x, y, have), want) in image.enumerate_pixels().zip(golden.pixels()) {
+            let off = have.0.iter().zip(want.0).map(|(have, want)| have.abs_diff(want)).max().unwrap_or(0);
+            assert!(off <= 1, "{} at {x},{y}: {have:?}, not {want:?}", format.name());
         }
     }
 }

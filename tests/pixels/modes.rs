@@ -186,6 +186,50 @@ fn side_by_side_is_the_picture_and_the_painted_picture() {
 }
 
 #[test]
+fn a_mask_of_a_signed_map_lets_through_what_speaks_for_it_or_against_it() {
+    let (size, threshold, map) = ((33, 20), 0.5, array![[-2.0f32, 0.0, 1.0]]);
+    for format in FAMILIES {
+        // Where no colour tells for from against, what is below zero is nothing.
+        for (colormap, strength) in [(Colormap::BlueRed, [1.0, 0.0, 0.5]), (Colormap::Viridis, [0.0, 0.0, 1.0])] {
+            let before = Picture::noise(format, size, COLORS[2], 1);
+            let mut got = before.clone();
+            let mut painter = Painter::new(Style { threshold, colormap, ..style(OutputMode::Mask) });
+            assert!(painter.paint(&mut got.frame_mut(), map.view(), whole(size)).unwrap());
+            let cut = Array2::from_shape_fn((1, 3), |(_, x)| (strength[x] as f32 / threshold).min(1.0));
+            let want = blended(&before, whole(size), |x, y| {
+                ([0.0; 3], f64::from(ALPHA) * (1.0 - heat(&cut, Smooth::Bilinear, whole(size), x, y)))
+            });
+            assert_within(&got, &want, &format!("{} {colormap:?}", format.name()));
+        }
+    }
+}
+
+#[test]
+fn a_signed_map_has_an_outline_of_each_sign_in_its_colour() {
+    // From -1 at 100 to 1 at 300.
+    let (size, map) = ((400, 540), array![[-1.0f32, 1.0], [-1.0, 1.0]]);
+    for format in FAMILIES.into_iter().filter(|format| *format != Format::Gray8) {
+        let before = Picture::of(format, size, COLORS[0], 0, |_, _| [10.0; 3]);
+        let mut got = before.clone();
+        let style = Style { threshold: 0.5, colormap: Colormap::BlueRed, ..style(OutputMode::Contour) };
+        Painter::new(style).paint(&mut got.frame_mut(), map.view(), whole(size)).unwrap();
+        for (x, y) in pixels(size).filter(|(_, y)| y % 61 == 0) {
+            let (rgb, place) = (got.rgb(x, y), x as f64 + 0.5);
+            let near = |value: f64| (place - (200.0 + 100.0 * value)).abs();
+            let at = format!("{}: {rgb:?} at {x},{y}", format.name());
+            // On the left pixel of a chroma cell, whose colour is its own.
+            if x == 250 {
+                assert!(rgb[0] > rgb[2] + 50.0, "{at}");
+            } else if x == 150 {
+                assert!(rgb[2] > rgb[0] + 50.0, "{at}");
+            } else if near(0.5).min(near(-0.5)) >= 3.0 {
+                assert!(rgb.iter().all(|v| (v - 10.0).abs() < 3.0), "{at}");
+            }
+        }
+    }
+}
+
+#[test]
 fn signed_maps_have_two_colours_and_nothing_between_them() {
     let map = array![[-2.0f32, 0.0, 1.0]];
     for format in FAMILIES {

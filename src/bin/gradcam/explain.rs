@@ -65,7 +65,7 @@ pub fn run(args: &Args) -> Result<()> {
     let explanation = if let Some(mut picture) = picture {
         let explanation = explainer.explain(&frame(&picture)?, &targets)?;
         if let Some(path) = &args.overlay {
-            if args.paint.style().output_mode == OutputMode::SideBySide {
+            if args.paint.style(args.options.signed).output_mode == OutputMode::SideBySide {
                 let mut double = RgbImage::new(2 * picture.width(), picture.height());
                 beside(&frame(&picture)?, &mut frame_mut(&mut double)?)?;
                 picture = double;
@@ -132,15 +132,22 @@ fn write_maps(path: &Path, explanation: &Explanation) -> Result<()> {
 }
 
 fn paint(picture: &mut RgbImage, explanation: &Explanation, options: &PaintOptions) -> Result<()> {
-    let style = options.style();
+    let signed = explanation.maps.iter().any(|one| one.signed);
+    let style = options.style(signed);
+    if let (Some(remark), [_]) = (style.colormap.remark(signed), &explanation.maps[..]) {
+        eprintln!("gradcam: {remark}");
+    }
     let is_likely = |one: &ClassMap| one.score >= options.confidence_threshold;
     if style.output_mode == OutputMode::None || !explanation.maps.iter().any(is_likely) {
         return Ok(());
     }
     let mut frame = frame_mut(picture)?;
     let mut painter = Painter::new(style);
-    let seen: Vec<Seen> =
-        explanation.maps.iter().map(|one| Seen { class: one.class, score: one.score, map: one.map.view() }).collect();
+    let seen: Vec<Seen> = explanation
+        .maps
+        .iter()
+        .map(|one| Seen { class: one.class, score: one.score, map: one.map.view(), signed: one.signed })
+        .collect();
     let mut maps = Scaler::new(options.calm()).scale(&seen, Duration::ZERO);
     // A class that is left out keeps its place, and so the others their hues.
     for (map, _) in maps.iter_mut().zip(&explanation.maps).filter(|(_, one)| !is_likely(one)) {
@@ -170,6 +177,7 @@ fn print(explanation: &Explanation) {
                 let (x, y) = (region.x + x * region.width, region.y + y * region.height);
                 format!("looks at ({x:.0}, {y:.0})")
             }
+            (None, None) if one.signed => "nothing speaks for it".into(),
             (None, reason) => format!("the map is zero: {}", reason.as_deref().unwrap_or("it has no cells")),
         };
         let (height, width) = one.map.dim();
@@ -194,6 +202,7 @@ fn as_json(args: &Args, explainer: &Explainer, explanation: &Explanation) -> ser
         "method": info.method.name(),
         "layer": info.layer,
         "layers": info.layers,
+        "signed": info.signed,
         "region": [region.x, region.y, region.width, region.height],
         "milliseconds": explanation.took.as_secs_f64() * 1e3,
         "maps": maps,

@@ -47,6 +47,9 @@ pub struct ModelOptions {
     /// Explain a class against this one, "why A and not B": an index, name or rank, or one for each target class
     #[arg(long, value_name = "CLASS", allow_hyphen_values = true)]
     versus: Option<String>,
+    /// Maps of either sign: also what speaks against the class, or for the one in --versus
+    #[arg(long)]
+    pub signed: bool,
     /// Output that holds the class scores, where the model has several
     #[arg(long, value_name = "NAME")]
     score_output: Option<String>,
@@ -123,6 +126,7 @@ impl ModelOptions {
             method: self.method,
             target_layer: self.target_layer.clone(),
             versus: self.versus.clone(),
+            signed: self.signed,
             score_output: self.score_output.clone(),
             score_kind: self.score_kind,
             prep: Overrides {
@@ -161,6 +165,7 @@ impl ModelOptions {
             ("preprocess", self.preprocess.name().to_string()),
             ("execution-provider", self.execution_provider.name().to_string()),
             ("precision", self.precision.name().to_string()),
+            ("signed", self.signed.to_string()),
             ("threads", self.threads.to_string()),
             ("inference-timeout", self.inference_timeout.to_string()),
         ];
@@ -195,9 +200,9 @@ pub struct PaintOptions {
     /// Whether the opacity goes with the heat [default: heat on videos, constant on a picture]
     #[arg(long, value_parser = choice(AlphaMode::ALL.iter().copied(), AlphaMode::name))]
     alpha_mode: Option<AlphaMode>,
-    /// Colours from cold to hot
-    #[arg(long, default_value = "jet", value_parser = choice(Colormap::all(), Colormap::name))]
-    colormap: Colormap,
+    /// Colours from cold to hot [default: jet; blue-red for maps of either sign]
+    #[arg(long, value_parser = choice(Colormap::all(), Colormap::name))]
+    colormap: Option<Colormap>,
     /// What is painted; side-by-side doubles the width
     #[arg(long, default_value = "overlay", value_parser = choice(OutputMode::ALL.iter().copied(), OutputMode::name))]
     output_mode: OutputMode,
@@ -231,10 +236,10 @@ pub struct PaintOptions {
 }
 
 impl PaintOptions {
-    /// As the painter takes them, for a single picture.
-    pub fn style(&self) -> Style {
+    /// As the painter takes them, for a single picture whose maps have either sign or none.
+    pub fn style(&self, signed: bool) -> Style {
         Style {
-            colormap: self.colormap,
+            colormap: self.colormap.unwrap_or(Colormap::usual(signed)),
             alpha: self.alpha,
             alpha_mode: self.alpha_mode.unwrap_or(AlphaMode::Constant),
             smooth: self.smooth,
@@ -277,7 +282,6 @@ impl PaintOptions {
     pub fn properties(&self) -> Vec<(&'static str, String)> {
         let mut given = vec![
             ("alpha", self.alpha.to_string()),
-            ("colormap", self.colormap.name().to_string()),
             ("output-mode", self.output_mode.name().to_string()),
             ("threshold", self.threshold.to_string()),
             ("smooth", self.smooth.name().to_string()),
@@ -286,6 +290,7 @@ impl PaintOptions {
             ("draw-legend", self.draw_legend.to_string()),
             ("label-position", self.label_position.name().to_string()),
         ];
+        given.extend(self.colormap.map(|map| ("colormap", map.name().to_string())));
         given.extend(self.alpha_mode.map(|mode| ("alpha-mode", mode.name().to_string())));
         given.extend(self.font.as_ref().map(|path| ("font", path.to_string_lossy().into_owned())));
         given.extend(self.normalization.map(|scale| ("normalization", scale.name().to_string())));

@@ -246,7 +246,7 @@ fn stages(args: &Args, threads: usize) -> Result<Vec<(&'static str, Duration)>> 
     let targets = explainer.targets("")?;
     let shape = explainer.input_shape().to_vec();
     let mut input = ArrayD::<f32>::zeros(IxDyn(&shape));
-    let mut painter = Painter::new(args.paint.style());
+    let mut painter = Painter::new(args.paint.style(args.options.signed));
     let color = Color { matrix: Matrix::Bt709, range: Range::Limited };
     let (mut luma, mut chroma) = (vec![0_u8; WIDTH * HEIGHT], vec![128_u8; WIDTH * HEIGHT / 2]);
     for (at, value) in luma.iter_mut().enumerate() {
