@@ -11,6 +11,8 @@ VIDEO := media/demo.mp4
 WEIGHTS := downloads/efficientnet-lite0-57934424.pth
 CLASSES := downloads/imagenet1k_label_to_names.json
 PHOTOS := $(addprefix downloads/,chelsea.png coffee.png camera.png rocket.jpg)
+# What the dashboard's cameras see, beside the demo video.
+FILMS := $(addprefix media/,cat.mp4 coffee.mp4 rocket.mp4)
 
 # Tools are built as the rest of the goal is: released for the demo, for debugging with the tests.
 PROFILE :=
@@ -18,7 +20,7 @@ PROFILE :=
 PYTHON ?= python3
 # `make zoo ZOO_PYTHON=...` gives the path of one that has what scripts/zoo/requirements.txt lists, in place of an environment of its own.
 ZOO_PYTHON ?= out/zoo/venv/bin/python
-demo build install deb bench bench-peers check-gpu dashboard zoo zoo-timings: PROFILE := --release
+demo build install deb bench bench-peers check-gpu dashboard check-dashboard zoo zoo-timings: PROFILE := --release
 
 export ORT_DYLIB_PATH ?= $(CURDIR)/$(RUNTIME)
 export PREFIX DESTDIR PLUGINS LIBDIR
@@ -126,13 +128,13 @@ docs: setup ## write docs/properties.md from what the element says of itself
 	GRADCAM_WRITE_DOCS=1 cargo test --quiet --test element properties_page::
 
 # `make dashboard ARGS='--source rtsp://... --bind 0.0.0.0:8090 --token ...'`; `ARGS=--help` says what there is.
-dashboard: setup runtime model media ## cameras in the browser, with their heat maps: http://127.0.0.1:8090/ (docs/dashboard.md)
+dashboard: setup runtime model media $(FILMS) ## cameras in the browser, with their heat maps: http://127.0.0.1:8090/ (docs/dashboard.md)
 	@scripts/setup.sh dashboard
 	cargo build --release --package gradcam-dashboard
 	@exec target/release/gradcam-dashboard --model $(MODEL) $(ARGS)
 
 # `DASHBOARD=PROGRAM` takes another program; screenshots go to out/dashboard.
-check-dashboard: runtime model media ## the dashboard's page in headless Chromium: what it shows, how it is used, how old its pictures are
+check-dashboard: runtime model media $(FILMS) ## the dashboard's page in headless Chromium: what it shows, how it is used, how old its pictures are
 	@scripts/setup.sh browser
 	cargo build --release --package gradcam-dashboard --features fault-injection
 	cd examples/dashboard/browser && npm ci --no-audit --no-fund && npm test
@@ -193,3 +195,12 @@ $(MODEL): $(WEIGHTS) $(CLASSES) examples/make_lite0.rs
 $(VIDEO): $(PHOTOS) examples/make_demo_video.rs
 	@mkdir -p $(@D)
 	G_DEBUG= cargo run $(PROFILE) --example make_demo_video -- $@ $(PHOTOS)
+
+media/cat.mp4: downloads/chelsea.png
+media/coffee.mp4: downloads/coffee.png
+media/rocket.mp4: downloads/rocket.jpg
+
+# Twice the same photograph: the camera's way back to where it began.
+$(FILMS): examples/make_demo_video.rs
+	@mkdir -p $(@D)
+	G_DEBUG= cargo run $(PROFILE) --example make_demo_video -- $@ $(filter-out %.rs,$^ $^)

@@ -24,8 +24,15 @@ const SECOND: Duration = Duration::from_secs(1);
 const ENDED: &str = "dashboard-ended";
 const STOP: &str = "dashboard-stop";
 
-/// Plays a camera on a thread of its own, until [`stop`]. A source that gives no picture for as long as `silence` is lost.
+/// Plays a camera on a thread of its own, until [`stop`]. A source that gives no picture for as long as `silence` is lost. A sentence
+/// where the element refuses what it was set to.
 pub fn start(camera: &Arc<Camera>, silence: Duration) -> Result<JoinHandle<()>> {
+    let pipeline = &camera.pipeline.pipeline;
+    if pipeline.set_state(gst::State::Playing).is_err() {
+        let why = last_error(camera);
+        rest(pipeline);
+        return Err(why);
+    }
     let now = Instant::now();
     let keeper = Keeper {
         camera: camera.clone(),
@@ -73,10 +80,6 @@ impl Keeper {
     fn run(mut self) {
         let camera = self.camera.clone();
         let pipeline = &camera.pipeline;
-        if pipeline.pipeline.set_state(gst::State::Playing).is_err() {
-            // The bus says why.
-            self.again = None;
-        }
         loop {
             if let Some(message) = pipeline.bus.timed_pop(TICK)
                 && !self.hear(&message)
@@ -159,14 +162,7 @@ impl Keeper {
             // From here on it is there to be taken away again.
             self.source = Some(bin.clone());
             out.link(&camera.pipeline.entry).map_err(wiring)?;
-            bin.sync_state_with_parent().map_err(|_| {
-                let said = camera.pipeline.bus.pop_filtered(&[gst::MessageType::Error]);
-                let error = said.as_ref().map(|message| message.view());
-                match error {
-                    Some(gst::MessageView::Error(error)) => error.error().to_string(),
-                    _ => "it does not start".to_string(),
-                }
-            })
+            bin.sync_state_with_parent().map_err(|_| last_error(&camera))
         });
         if let Err(why) = played {
             self.lose(why, State::Lost);
@@ -233,6 +229,15 @@ impl Keeper {
             let _ = out.unlink(&self.camera.pipeline.entry);
         }
         let _ = self.camera.pipeline.pipeline.remove(&bin);
+    }
+}
+
+/// Why something did not start.
+fn last_error(camera: &Camera) -> String {
+    let said = camera.pipeline.bus.pop_filtered(&[gst::MessageType::Error]);
+    match said.as_ref().map(|message| message.view()) {
+        Some(gst::MessageView::Error(error)) => error.error().to_string(),
+        _ => "it does not start".to_string(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod clock;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use gst::glib;
@@ -130,15 +130,19 @@ impl Source {
     }
 }
 
-/// What plays where nothing is named: test pictures, and the demo video where there is one.
+/// What plays where nothing is named: the videos that the project made of photographs, else test pictures.
 pub fn built_in() -> Vec<Source> {
-    let demo = Path::new("media/demo.mp4");
-    let mut found: Vec<Source> =
-        demo.is_file().then(|| Source::parse("demo video=media/demo.mp4")).into_iter().flatten().collect();
-    found.extend(
-        ["ball", "smpte", "pinwheel"].map(|pattern| Source::parse(&format!("test:{pattern}"))).into_iter().flatten(),
-    );
-    found
+    let mut videos: Vec<String> = std::fs::read_dir("media")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.path().into_os_string().into_string().ok())
+        .filter(|path| path.ends_with(".mp4"))
+        .collect();
+    videos.sort();
+    if videos.is_empty() {
+        videos = ["test:ball", "test:smpte", "test:pinwheel"].map(String::from).into();
+    }
+    videos.iter().flat_map(|address| Source::parse(address)).collect()
 }
 
 fn without_secrets(address: &str) -> Result<String> {

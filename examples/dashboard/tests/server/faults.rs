@@ -29,13 +29,6 @@ fn a_file_that_is_no_model_leaves_the_picture() {
     goes_on_without(&dashboard, "not a usable ONNX file");
 }
 
-#[test]
-fn an_element_that_cannot_start_says_why() {
-    let dashboard = Dashboard::with(&["test:ball"], &["--set", "roi=everywhere"]);
-    let state = dashboard.becomes(1, "has failed", |state| state["state"] == "failed");
-    assert!(state["problem"].as_str().is_some_and(|why| why.contains("everywhere")), "{state:?}");
-}
-
 #[cfg(feature = "fault-injection")]
 mod on_purpose {
     use super::*;

@@ -25,6 +25,8 @@ fn what_cannot_be_played_is_said_in_a_sentence() {
         (&["--source", "test:ball", "--set", "colormap=plaid"], "plaid"),
         (&["--source", "test:ball", "--set", "active-provider=cuda"], "active-provider"),
         (&["--source", "test:ball", "--set", "stats=x"], "stats"),
+        (&["--source", "test:ball", "--set", "roi=nonsense"], "roi=nonsense"),
+        (&["--source", "test:ball", "--source", "test:smpte", "--set", "font=no/such/font.ttf"], "no/such/font.ttf"),
     ] {
         let mut all = vec!["--model", model, "--bind", "127.0.0.1:0"];
         all.retain(|arg| !args.contains(&"--model") || (*arg != "--model" && *arg != model));
