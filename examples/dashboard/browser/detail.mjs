@@ -70,6 +70,11 @@ test("controls are sent as they are changed, and change the picture", async () =
   await until("the camera's colours again", async () => (await colourful(page)) > 40);
   await page.getByLabel("Threshold").fill("0.7");
   await setting("threshold", 0.7);
+  const names = page.getByLabel("Class names");
+  await names.check();
+  await setting("draw-labels", true);
+  await names.uncheck();
+  await setting("draw-labels", false);
   await page.getByLabel("Method").selectOption("layercam");
   await setting("method", "layercam");
   await done();

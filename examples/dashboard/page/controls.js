@@ -13,13 +13,35 @@ const CONTROLS = [
   { name: "output-mode", label: "Painted as", kind: "choice" },
   { name: "alpha", label: "Opacity", kind: "share" },
   { name: "threshold", label: "Threshold", kind: "share", hint: "for contour and mask" },
+  { name: "draw-labels", label: "Class names", kind: "toggle", hint: "on the picture" },
 ];
 
-/** Each kind: its field, and which event says that it was changed. */
+const written = {
+  event: "change",
+  get: (field) => field.value.trim(),
+  put: (field, value) => {
+    if (field.value !== String(value)) field.value = value;
+  },
+};
+
+/** Each kind: its field, which event says that it was changed, and how its value is had and put. */
 const KINDS = {
-  choice: { event: "change", field: () => make("select") },
-  text: { event: "change", field: ({ empty }) => make("input", { type: "text", placeholder: empty, spellcheck: "false" }) },
-  share: { event: "input", field: () => make("input", { type: "range", min: 0, max: 1, step: 0.01 }) },
+  choice: { ...written, field: () => make("select") },
+  text: { ...written, field: ({ empty }) => make("input", { type: "text", placeholder: empty, spellcheck: "false" }) },
+  share: {
+    ...written,
+    event: "input",
+    field: () => make("input", { type: "range", min: 0, max: 1, step: 0.01 }),
+    get: (field) => field.valueAsNumber,
+  },
+  toggle: {
+    event: "change",
+    field: () => make("input", { type: "checkbox" }),
+    get: (field) => field.checked,
+    put: (field, value) => {
+      field.checked = value;
+    },
+  },
 };
 
 export class Controls {
@@ -76,7 +98,7 @@ class Row {
     const send = latest((wanted) => this.#send(name, wanted, change));
     field.addEventListener(KINDS[kind].event, () => {
       this.#readOut();
-      send(kind === "share" ? field.valueAsNumber : field.value.trim());
+      send(KINDS[kind].get(field));
     });
     // Escape takes back what has been typed and not sent.
     field.addEventListener("keydown", (event) => event.key === "Escape" && this.#put(this.#value));
@@ -110,7 +132,7 @@ class Row {
   }
 
   #put(value) {
-    if (this.#field.value !== String(value)) this.#field.value = value;
+    KINDS[this.#kind].put(this.#field, value);
     this.#readOut();
   }
 

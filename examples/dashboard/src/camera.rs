@@ -301,7 +301,7 @@ impl Camera {
     }
 }
 
-/// The element with its properties, which a live picture never waits for.
+/// The element with its properties: a live picture never waits for it, and what is seen is told beside the picture.
 fn painter(plan: &Plan) -> Result<gst::Element> {
     let painter = make("gradcam")?;
     let mut properties: Vec<(&str, String)> = Vec::new();
@@ -311,7 +311,13 @@ fn painter(plan: &Plan) -> Result<gst::Element> {
             properties.push((name, path.to_string_lossy().into_owned()));
         }
     }
-    let told = [("mode", "async"), ("post-messages", "true"), ("message-interval", "1000000000"), ("top-k", "5")];
+    let told = [
+        ("mode", "async"),
+        ("post-messages", "true"),
+        ("message-interval", "1000000000"),
+        ("top-k", "5"),
+        ("draw-labels", "false"),
+    ];
     properties.extend(told.map(|(name, value)| (name, value.to_string())));
     properties.extend(plan.properties.iter().map(|(name, value)| (name.as_str(), value.clone())));
     for (name, value) in properties {

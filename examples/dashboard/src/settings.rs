@@ -26,6 +26,7 @@ const SETTINGS: &[(&str, Judge)] = &[
     ("colormap", Judge::Value),
     ("output-mode", Judge::Value),
     ("threshold", Judge::Value),
+    ("draw-labels", Judge::Value),
     ("roi", Judge::Frame),
 ];
 
@@ -58,8 +59,8 @@ fn parse_one(painter: &gst::Element, name: &str, value: &Value) -> Result<Settin
         known.ok_or_else(|| format!("{name:?} is no setting; there are {}", names().collect::<Vec<_>>().join(", ")))?;
     let text = match value {
         Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        other => return Err(format!("{name}={other} is neither text nor a number")),
+        Value::Number(_) | Value::Bool(_) => value.to_string(),
+        other => return Err(format!("{name}={other} is neither text, number, true nor false")),
     };
     Ok((name, read(painter, name, &text)?))
 }
@@ -93,6 +94,8 @@ fn no_value(name: &str, text: &str, pspec: &glib::ParamSpec) -> String {
         class.values().iter().map(|value| value.nick()).collect::<Vec<_>>().join(", ")
     } else if let Some(range) = pspec.downcast_ref::<glib::ParamSpecDouble>() {
         format!("{} to {}", range.minimum(), range.maximum())
+    } else if pspec.value_type() == bool::static_type() {
+        "true or false".to_string()
     } else {
         pspec.value_type().name().to_string()
     };
@@ -110,6 +113,8 @@ fn value_to_json(value: &glib::Value) -> Value {
         json!(number)
     } else if let Ok(text) = value.get::<Option<String>>() {
         json!(text.unwrap_or_default())
+    } else if let Ok(flag) = value.get::<bool>() {
+        json!(flag)
     } else {
         json!(glib::EnumValue::from_value(value).map(|(_, word)| word.nick().to_string()))
     }

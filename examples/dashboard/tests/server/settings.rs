@@ -28,17 +28,8 @@ fn change(dashboard: &Dashboard, settings: Value) -> Value {
 
 #[test]
 fn each_setting_changes_what_it_says_and_what_is_painted() {
-    // Maps that do not lean on those before them, and no words on the picture.
-    let steady = [
-        "--set",
-        "normalization=frame",
-        "--set",
-        "smoothing=0",
-        "--set",
-        "draw-labels=false",
-        "--set",
-        "alpha-mode=constant",
-    ];
+    // Maps that do not lean on those before them.
+    let steady = ["--set", "normalization=frame", "--set", "smoothing=0", "--set", "alpha-mode=constant"];
     let dashboard = Dashboard::with(GRADIENT, &steady);
     dashboard.explains(1);
     let plain = picture(&dashboard);
@@ -60,7 +51,10 @@ fn each_setting_changes_what_it_says_and_what_is_painted() {
         let left = difference(&plain, &picture(&dashboard));
         assert!(left < 0.5, "{name}={back} after {value} left pictures changed by {left}");
     }
-    change(&dashboard, json!({ "output-mode": "mask", "threshold": 0.1 }));
+    change(&dashboard, json!({ "draw-labels": true }));
+    let changed = difference(&plain, &picture(&dashboard));
+    assert!(changed > 0.5, "words changed pictures by {changed}");
+    change(&dashboard, json!({ "draw-labels": false, "output-mode": "mask", "threshold": 0.1 }));
     let low = picture(&dashboard);
     change(&dashboard, json!({ "threshold": 0.9 }));
     assert!(difference(&low, &picture(&dashboard)) > 5.0, "a mask's threshold");
@@ -117,6 +111,7 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
         (422, r#"{"alpha": null}"#, "alpha"),
         (422, r#"{"alpha": [0.5]}"#, "alpha"),
         (422, r#"{"threshold": 2}"#, "threshold"),
+        (422, r#"{"draw-labels": "often"}"#, "true or false"),
         (422, r#"{"opacity": 0.5}"#, "opacity"),
         (422, r#"{"model": "other.onnx"}"#, "model"),
         (422, r#"{"roi": "everywhere"}"#, "everywhere"),
