@@ -57,6 +57,20 @@ test("a line is broken where the camera was away, and has only the last seconds"
   assert.equal(found.path, "M1000.0 0.5l0 0L2000.0 0.5M9000.0 0.3l0 0L10000.0 0.3L11000.0 0.3");
 });
 
+test("the last numbers stay for a short time where pictures bear no map, and not where it is said why", async () => {
+  const told = await opened.page.evaluate(async () => {
+    const { Lull } = await import(new URL("lull.js", document.baseURI));
+    const lull = new Lull();
+    const seen = { label: "cat", annotated: true };
+    const [playing, lost] = ["playing", "lost"].map((state) => ({ state, problem: null, seen: null }));
+    const failed = { ...playing, problem: "the model failed" };
+    const silent = { ...playing, seen: { annotated: false, reason: "below the threshold" } };
+    const at = (head, time) => lull.bridge(head, time).seen?.label ?? null;
+    return [at(playing, 0), at({ ...playing, seen }, 100), ...[playing, lost, failed, silent].map((head) => at(head, 500)), at(playing, 700)];
+  });
+  assert.deepEqual(told, [null, "cat", "cat", null, null, null, null]);
+});
+
 test("a message is parted into its text and its picture", async () => {
   const parted = await opened.page.evaluate(async () => {
     const { parted } = await import(new URL("wire.js", document.baseURI));

@@ -1,6 +1,7 @@
 // A camera on a canvas: its pictures, its numbers, and what its badge says, for a tile and for the detail view alike.
 
 import { Live } from "./live.js";
+import { isMapped, Lull } from "./lull.js";
 import { painter } from "./painter.js";
 import { showStatus, statusOf } from "./status.js";
 
@@ -14,9 +15,10 @@ export class Feed {
   #now;
   #drawn = false;
   #word = null;
+  #lull = new Lull();
 
   /**
-   * `shown(head)`: what a message says is on the canvas, and these are its numbers. `said(word)`: the badge has changed; null where all is well.
+   * `shown(head)`: what a message says is on the canvas, and these are its numbers, or in a lull the last ones. `said(word)`: the badge has changed; null where all is well.
    */
   constructor(camera, parts, { shown, said = () => {} }) {
     this.#parts = parts;
@@ -50,14 +52,13 @@ export class Feed {
   }
 
   #message(head, picture) {
-    const { state, problem, seen } = head;
-    const mapped = Boolean(seen) && seen.annotated !== false;
-    const now = { state, problem: problem ?? seen?.reason ?? null, mapped };
     // Also what has no picture waits its turn, so that an older picture does not come after it.
     const painted = () => {
       this.#drawn ||= Boolean(picture);
-      this.#show({ now });
-      this.#shown(head);
+      const told = this.#lull.bridge(head, performance.now());
+      const { state, problem, seen } = told;
+      this.#show({ now: { state, problem: problem ?? seen?.reason ?? null, mapped: isMapped(told) } });
+      this.#shown(told);
       // For whoever measures: this picture is on the canvas now.
       if (picture) this.#parts.canvas.dispatchEvent(new CustomEvent("painted", { detail: head }));
     };
