@@ -54,33 +54,71 @@ fn number(value: &Value) -> Option<usize> {
     value.as_u64().map(|n| n as usize)
 }
 
+/// A map that was written down, and what it is of.
+struct Case<'a> {
+    file: &'a str,
+    class: usize,
+    versus: Option<String>,
+    name: &'a str,
+    map: Vec<f32>,
+}
+
+impl Case<'_> {
+    /// Explains it, and holds the map against what was written down.
+    fn check(&self, layers: &str, method: Method, signed: bool) -> ClassMap {
+        let Case { file, class, name, .. } = self;
+        let versus = self.versus.clone();
+        let options = Options { target_layer: Some(layers.into()), versus, signed, ..options(method) };
+        let mut explainer = open(file, &options).unwrap_or_else(|error| panic!("{file} {name}: {error}"));
+        let seen = maps(&mut explainer, &[Target::Class(*class)]).swap_remove(0);
+        if self.map.iter().any(|&x| x != 0.0) {
+            let (cosine, off) = compare(&seen, &self.map);
+            println!("{file} {name} {class} {:?}: cosine {cosine:.8}, off {off:.1e}", options.versus);
+            assert!(cosine >= 0.999999 && off <= 1e-4, "{file} {name} {class}: cosine {cosine}, off {off}");
+        }
+        seen
+    }
+}
+
+/// Those of a kind, "maps" or "signed".
+fn cases<'a>(golden: &'a Value, kind: &str) -> Vec<Case<'a>> {
+    let mut found = Vec::new();
+    for net in golden["nets"].as_array().expect("nets") {
+        for case in net["cases"].as_array().expect("cases") {
+            for (name, map) in case[kind].as_object().expect("maps") {
+                found.push(Case {
+                    file: net["file"].as_str().expect("a name"),
+                    class: number(&case["class"]).expect("a class"),
+                    versus: number(&case["versus"]).map(|class| class.to_string()),
+                    name,
+                    map: rows(map),
+                });
+            }
+        }
+    }
+    found
+}
+
+/// The method of a map's name, and the layers.
+fn method(name: &str) -> (Method, &'static str) {
+    let (name, layers) = match name {
+        "fused" => ("gradcam", "act2,act3"),
+        "differences" => ("hirescam", "act3"),
+        name => (name, "act3"),
+    };
+    (name.parse().expect("a method"), layers)
+}
+
 #[test]
 fn every_method_equals_its_formula() {
     let golden = golden();
     let mut covered = BTreeSet::from(["auto"]);
-    for net in golden["nets"].as_array().expect("nets") {
-        let file = net["file"].as_str().expect("a name");
-        for case in net["cases"].as_array().expect("cases") {
-            let (class, versus) = (number(&case["class"]).expect("a class"), number(&case["versus"]));
-            for (name, map) in case["maps"].as_object().expect("maps") {
-                let wanted = rows(map);
-                let fused = name == "fused";
-                let method: Method = if fused { "gradcam" } else { name }.parse().expect("a method");
-                covered.insert(method.name());
-                let layers = if fused { "act2,act3" } else { "act3" };
-                let versus = versus.map(|class| class.to_string());
-                let options = Options { target_layer: Some(layers.into()), versus, ..options(method) };
-                let mut explainer = open(file, &options).unwrap_or_else(|error| panic!("{file} {name}: {error}"));
-                let seen = &maps(&mut explainer, &[Target::Class(class)])[0];
-                if wanted.iter().all(|&x| x == 0.0) {
-                    assert!(seen.reason.is_some(), "{file} {name} {class}: {}", seen.map);
-                    continue;
-                }
-                let (cosine, off) = compare(seen, &wanted);
-                println!("{file} {name} {class} {:?}: cosine {cosine:.8}, off {off:.1e}", options.versus);
-                assert!(cosine >= 0.999999 && off <= 1e-4, "{file} {name} {class}: cosine {cosine}, off {off}");
-            }
-        }
+    for case in cases(&golden, "maps") {
+        let (method, layers) = method(case.name);
+        covered.insert(method.name());
+        let seen = case.check(layers, method, false);
+        let empty = case.map.iter().all(|&x| x == 0.0);
+        assert_eq!(seen.reason.is_some(), empty, "{} {} {}: {}", case.file, case.name, case.class, seen.map);
     }
     assert!(Method::all().all(|method| covered.contains(method.name())), "{covered:?} are covered");
 }
@@ -91,33 +129,13 @@ fn every_method_equals_its_formula() {
 fn maps_of_either_sign_equal_their_formula_and_finite_differences() {
     let golden = golden();
     let mut covered = BTreeSet::from(["auto"]);
-    for net in golden["nets"].as_array().expect("nets") {
-        let file = net["file"].as_str().expect("a name");
-        for case in net["cases"].as_array().expect("cases") {
-            let (class, versus) = (number(&case["class"]).expect("a class"), number(&case["versus"]));
-            for (name, map) in case["signed"].as_object().expect("maps") {
-                let wanted = rows(map);
-                assert!(
-                    wanted.iter().any(|&x| x < 0.0) && wanted.iter().any(|&x| x > 0.0),
-                    "{file} {name}: both signs"
-                );
-                let (method, layers) = match name.as_str() {
-                    "fused" => ("gradcam", "act2,act3"),
-                    "differences" => ("hirescam", "act3"),
-                    name => (name, "act3"),
-                };
-                let method: Method = method.parse().expect("a method");
-                covered.insert(method.name());
-                let versus = versus.map(|class| class.to_string());
-                let options = Options { target_layer: Some(layers.into()), versus, signed: true, ..options(method) };
-                let mut explainer = open(file, &options).unwrap_or_else(|error| panic!("{file} {name}: {error}"));
-                let seen = &maps(&mut explainer, &[Target::Class(class)])[0];
-                let (cosine, off) = compare(seen, &wanted);
-                println!("{file} {name} {class} {:?}: cosine {cosine:.8}, off {off:.1e}", options.versus);
-                assert!(cosine >= 0.999999 && off <= 1e-4, "{file} {name} {class}: cosine {cosine}, off {off}");
-                assert!(seen.signed && seen.reason.is_none());
-            }
-        }
+    for case in cases(&golden, "signed") {
+        let both = case.map.iter().any(|&x| x < 0.0) && case.map.iter().any(|&x| x > 0.0);
+        assert!(both, "{} {}: both signs", case.file, case.name);
+        let (method, layers) = method(case.name);
+        covered.insert(method.name());
+        let seen = case.check(layers, method, true);
+        assert!(seen.signed && seen.reason.is_none());
     }
     let sound = |method: &Method| method.has_sign() == covered.contains(method.name());
     assert!(Method::all().all(|method| sound(&method)), "{covered:?} are covered");
