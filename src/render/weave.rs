@@ -13,7 +13,7 @@ pub(super) fn woven<S: Simd, const N: usize>(simd: S, rows: [u16x32<S>; N]) -> [
     } else if N == 3 {
         let three = [rows[0], rows[1], rows[2]];
         let three = match reach(simd.level()) {
-            Reach::Curve => by_two(simd, three),
+            Reach::Curve => by_rows(simd, three),
             Reach::Window => by_blocks(simd, three),
             Reach::Nowhere => one_by_one(simd, three),
         };
@@ -27,29 +27,28 @@ pub(super) fn woven<S: Simd, const N: usize>(simd: S, rows: [u16x32<S>; N]) -> [
     woven
 }
 
-/// For each vector of three, which bytes of the first and the second row go into it, and then which of these and of the third.
-/// The second of two vectors begins at byte 64.
-const PAIRED: [[[u8; 2 * WIDTH]; 2]; 3] = {
+/// For each vector of three, which byte of a row goes into each byte of it, and of which row.
+const ROWS: [[[u8; 2 * WIDTH]; 2]; 3] = {
     let mut table = [[[0; 2 * WIDTH]; 2]; 3];
     let mut i = 0;
     while i < 3 * 2 * WIDTH {
         let (vector, byte) = (i / (2 * WIDTH), i % (2 * WIDTH));
-        let (cell, lane) = (i / 6, i / 2 % 3);
-        let from = (2 * cell + i % 2) as u8;
-        // What the third row gives may hold anything at first.
-        table[vector][0][byte] = if lane == 1 { from + 64 } else { from };
-        table[vector][1][byte] = if lane == 2 { from + 64 } else { byte as u8 };
+        table[vector][0][byte] = (2 * (i / 6) + i % 2) as u8;
+        table[vector][1][byte] = (i / 2 % 3) as u8;
         i += 1;
     }
     table
 };
 
+/// Each row is shuffled and merged by itself: where there are masks both are one instruction, which two rows at once are not.
 #[inline(always)]
-fn by_two<S: Simd>(simd: S, [a, b, c]: [u16x32<S>; 3]) -> [u16x32<S>; 3] {
-    let mut out = [a; 3];
-    for (out, [first, second]) in out.iter_mut().zip(&PAIRED) {
-        let two = a.concat_swizzle_dyn(b, u8x64::from_slice(simd, first));
-        *out = two.concat_swizzle_dyn(c, u8x64::from_slice(simd, second));
+fn by_rows<S: Simd>(simd: S, rows: [u16x32<S>; 3]) -> [u16x32<S>; 3] {
+    let [a, b, c] = rows.map(|row| row.bitcast::<u8x64<S>>());
+    let mut out = rows;
+    for (out, [from, lane]) in out.iter_mut().zip(&ROWS) {
+        let (from, lane) = (u8x64::from_slice(simd, from), u8x64::from_slice(simd, lane));
+        let two = lane.simd_eq(1u8).select(b.swizzle_dyn(from), a.swizzle_dyn(from));
+        *out = lane.simd_eq(2u8).select(c.swizzle_dyn(from), two).bitcast();
     }
     out
 }
