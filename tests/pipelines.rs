@@ -242,15 +242,24 @@ fn the_runner_runs_a_pipeline() {
     let folder = tempfile::tempdir().unwrap();
     let plugin = std::env::current_exe().unwrap().with_file_name("libgstgradcam.so");
     std::os::unix::fs::symlink(&plugin, folder.path().join("libgstgradcam.so")).unwrap();
-    let mut command = Command::new(support::root().join("pipelines/run"));
-    command.arg("test-source-to-screen").env("FRAMES", "2").env("SINK", "fakesink").env("MODEL", support::demo_model());
-    command.env("GST_PLUGIN_PATH", folder.path()).env("GST_REGISTRY", folder.path().join("registry"));
-    if let Some(library) = support::runtime() {
-        command.env("ORT_DYLIB_PATH", library);
+    // Where no model was made and none is named, the one that is installed.
+    let installed = folder.path().join("gradcam");
+    std::fs::create_dir(&installed).unwrap();
+    std::os::unix::fs::symlink(support::demo_model(), installed.join("efficientnet-lite0.onnx")).unwrap();
+    for named in [Some(support::demo_model()), None] {
+        let mut command = Command::new(support::root().join("pipelines/run"));
+        command.arg("test-source-to-screen").current_dir(folder.path()).env("FRAMES", "2").env("SINK", "fakesink");
+        command.env("GST_PLUGIN_PATH", folder.path()).env("GST_REGISTRY", folder.path().join("registry"));
+        command.env_remove("MODEL").envs(named.as_ref().map(|model| ("MODEL", model)));
+        command.env("XDG_DATA_HOME", folder.path());
+        if let Some(library) = support::runtime() {
+            command.env("ORT_DYLIB_PATH", library);
+        }
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let ended = String::from_utf8_lossy(&output.stdout).contains("Got EOS");
+        assert!(output.status.success() && ended, "{named:?}: {said}");
     }
-    let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("Got EOS"), "{said}");
 }
 
 /// With test pictures in the camera's place.
