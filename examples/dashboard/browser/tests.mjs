@@ -1,8 +1,10 @@
-// All browser tests in one process, one after the other: they share two cores with the server that they look at.
+// All browser tests, a file after the other, each in a process with servers of its own: they share two cores with what they look at.
 
-import "./logic.mjs";
-import "./wall.mjs";
-import "./detail.mjs";
-import "./access.mjs";
-import "./look.mjs";
-import "./latency.mjs";
+import { fileURLToPath } from "node:url";
+import { run } from "node:test";
+import { tap } from "node:test/reporters";
+
+const files = ["logic", "wall", "detail", "access", "look", "latency"].map((name) => fileURLToPath(new URL(`${name}.mjs`, import.meta.url)));
+const tests = run({ files, concurrency: 1 });
+tests.on("test:fail", () => (process.exitCode = 1));
+tests.compose(tap).pipe(process.stdout);
