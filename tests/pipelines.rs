@@ -156,6 +156,7 @@ fn every_pipeline_parses_and_those_that_need_no_device_keep_every_frame() {
             ("HEATMAP", &heatmap),
             ("SIDECAR", &sidecar),
             ("MODEL", model.to_str().unwrap()),
+            ("MODEL_2", model.to_str().unwrap()),
             ("FRAMES", &frames),
             ("DETECTOR", "identity"),
             ("RUNTIME", "libonnxruntime.so"),

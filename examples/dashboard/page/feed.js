@@ -1,7 +1,7 @@
 // A camera on a canvas: its pictures, its numbers, and what its badge says, for a tile and for the detail view alike.
 
 import { Live } from "./live.js";
-import { isMapped, Lull } from "./lull.js";
+import { isMapped, Lull, reasonOf } from "./lull.js";
 import { painter } from "./painter.js";
 import { showStatus, statusOf } from "./status.js";
 
@@ -56,8 +56,7 @@ export class Feed {
     const painted = () => {
       this.#drawn ||= Boolean(picture);
       const told = this.#lull.bridge(head, performance.now());
-      const { state, problem, seen } = told;
-      this.#show({ now: { state, problem: problem ?? seen?.reason ?? null, mapped: isMapped(told) } });
+      this.#show({ now: { state: told.state, problem: reasonOf(told), mapped: isMapped(told) } });
       this.#shown(told);
       // For whoever measures: this picture is on the canvas now.
       if (picture) this.#parts.canvas.dispatchEvent(new CustomEvent("painted", { detail: head }));

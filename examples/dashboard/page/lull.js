@@ -6,6 +6,9 @@ const SHORT = 500;
 /** Whether the picture of a message bears a map. */
 export const isMapped = ({ seen }) => Boolean(seen) && seen.annotated !== false;
 
+/** Why there is none, where it is said. */
+export const reasonOf = ({ problem, seen }) => problem ?? seen?.reason ?? null;
+
 export class Lull {
   #seen = null;
   #until = 0;
@@ -17,7 +20,6 @@ export class Lull {
       this.#until = time + SHORT;
       return head;
     }
-    const reason = head.problem ?? head.seen?.reason;
-    return head.state === "playing" && !reason && time < this.#until ? { ...head, seen: this.#seen } : head;
+    return head.state === "playing" && !reasonOf(head) && time < this.#until ? { ...head, seen: this.#seen } : head;
   }
 }

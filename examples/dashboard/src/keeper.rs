@@ -237,7 +237,7 @@ fn last_error(camera: &Camera) -> String {
     let said = camera.pipeline.bus.pop_filtered(&[gst::MessageType::Error]);
     match said.as_ref().map(|message| message.view()) {
         Some(gst::MessageView::Error(error)) => error.error().to_string(),
-        _ => "it does not start".to_string(),
+        _ => "it does not start and does not say why; GST_DEBUG=3 in the environment tells more".to_string(),
     }
 }
 

@@ -41,8 +41,7 @@ use crate::source::Source;
 #[command(version, about, max_term_width = 110)]
 struct Args {
     /// A source, any number of times, by its address or as NAME=ADDRESS: v4l2:/dev/video0, rtsp://..., http://..., a video file (played
-    /// round and round), test:ball or another pattern of videotestsrc, test:clock [default: media/*.mp4, else
-    /// test pictures]
+    /// round and round), test:ball or another pattern of videotestsrc, test:clock [default: media/*.mp4, else test pictures]
     #[arg(long = "source", value_name = "[NAME=]ADDRESS", value_parser = Source::parse)]
     sources: Vec<Source>,
     /// The ONNX classifier [default: the installed demo model]
